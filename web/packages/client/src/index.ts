@@ -1,0 +1,12 @@
+export * from "./api.js";
+export * from "./connection.js";
+export * from "./credential.js";
+export * from "./errors.js";
+export * from "./options.js";
+export * from "./pool.js";
+export type * from "./protocol.gen.js";
+export { closeCodes, protocolVersion } from "./protocol.gen.js";
+export type * from "./search.js";
+export type * from "./state.js";
+export type { WebSocketConstructor, WebSocketLike } from "./transports/websocket.js";
+export type * from "./watch.js";

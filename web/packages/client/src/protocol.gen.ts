@@ -1,0 +1,768 @@
+// Generated from package protocol by `go generate ./protocol`. Do not edit.
+
+/** The version of the wire contract these types describe. */
+export const protocolVersion = 1;
+
+/** The WebSocket subprotocol to ask for. */
+export const subprotocol = "claudeops.v1";
+
+/** WebSocket close codes. */
+export const closeCodes = {
+  /** reconnect with backoff */
+  normal: 1000,
+  /** reconnect with backoff */
+  goingAway: 1001,
+  /** the client's fault: don't */
+  protocol: 1002,
+  /** don't */
+  binary: 1003,
+  /** don't */
+  invalidUTF8: 1007,
+  /** authentication failed or a rule broken: don't */
+  policy: 1008,
+  /** don't */
+  tooLarge: 1009,
+  /** reconnect with backoff */
+  serverError: 1011,
+  /** reconnect with backoff */
+  restart: 1012,
+  /** expired or revoked: reconnect with a new one */
+  credential: 4401,
+  /** no answer to heartbeats: reconnect */
+  heartbeat: 4408,
+  /** reconnect after retryAfterMs, given in the close reason */
+  rateLimited: 4429,
+} as const;
+
+/** Classifies an error. Clients branch on it, never on the message. */
+export type ErrorCode =
+  /** malformed, or a field is wrong */
+  | "bad_request"
+  /** no such message type */
+  | "unknown_type"
+  /** no credential, or not a valid one */
+  | "unauthenticated"
+  /** the credential lacks the permission */
+  | "forbidden"
+  /** no such agent or execution, or none the caller may see */
+  | "not_found"
+  /** e.g. an idempotency key used with another request */
+  | "conflict"
+  /** wait retryAfterMs */
+  | "rate_limited"
+  /** a message or a parameter is over its limit */
+  | "too_large"
+  /** subscriptions, connections, queue */
+  | "limit_reached"
+  /** no money left for it */
+  | "budget_exceeded"
+  /** shutting down, disk full: try again later */
+  | "unavailable"
+  /** our fault; the log has the details */
+  | "internal";
+
+/** Says why an execution failed. */
+export type FailureReason =
+  /** the agent ended with a code other than 0 */
+  | "exit_code"
+  /** a signal we did not send ended it */
+  | "signal"
+  /** the whole run took longer than allowed */
+  | "timeout"
+  /** no output for longer than allowed */
+  | "idle_timeout"
+  /** it cost more than allowed */
+  | "budget_exceeded"
+  /** the kernel's OOM killer ended it */
+  | "out_of_memory"
+  /** it could not be started */
+  | "spawn_failed"
+  /** its runner died; what ran was killed */
+  | "runner_lost"
+  /** the machine was restarted under it */
+  | "host_restarted"
+  /** the agent itself reported failure */
+  | "agent_error";
+
+/** How much a log event matters. */
+export type Level =
+  | "debug"
+  | "info"
+  | "warn"
+  | "error";
+
+/** What a credential may do; admin implies the others. */
+export type Permission =
+  | "agents:execute"
+  | "executions:read"
+  | "executions:cancel"
+  | "system:read"
+  | "admin";
+
+/** Where an execution stands. The last three never change again. */
+export type Status =
+  | "queued"
+  | "running"
+  | "cancelling"
+  | "completed"
+  | "failed"
+  | "cancelled";
+
+/** Where a log event came from. Agent is what the runner or a driver says of the agent. */
+export type Stream =
+  | "stdout"
+  | "stderr"
+  | "agent";
+
+/** The last event a reader has seen of one execution. Seq 0 is before the first event. */
+export interface Cursor {
+  readonly executionId: string;
+  readonly seq: number;
+}
+
+/** The usage of the file system that holds the data directory. */
+export interface DiskUsage {
+  readonly path: string;
+  readonly used: number;
+  readonly total: number;
+  readonly percent: number;
+}
+
+/** Counts what waits and what runs. */
+export interface ExecutionCounts {
+  readonly queued: number;
+  readonly running: number;
+}
+
+/** The state of one execution, folded from its events: the body of execution:status. */
+export interface ExecutionRecord {
+  readonly executionId: string;
+  readonly agentType: string;
+  readonly status: Status;
+  readonly terminal: boolean;
+  /** seq of the last event known when the record was made */
+  readonly head: number;
+  readonly queuedAt: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  /** start to end; 0 while it runs */
+  readonly durationMs?: number;
+  /** 1 is next; 0 when not queued */
+  readonly queuePosition?: number;
+  /** 0–100 */
+  readonly progress?: number;
+  readonly progressMessage?: string;
+  /** USD so far */
+  readonly cost: number;
+  readonly costEstimated?: boolean;
+  readonly tokens?: Tokens;
+  readonly model?: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** a Reason when failed, the caller's words when cancelled */
+  readonly reason?: string;
+  readonly error?: string;
+  readonly cancelledBy?: string;
+  readonly processesReaped: number;
+  readonly result?: unknown;
+  /** secrets masked */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly trigger: Trigger;
+  readonly command?: readonly string[];
+  readonly workdir?: string;
+  readonly host?: string;
+  readonly pid?: number;
+  readonly droppedLines?: number;
+  readonly droppedBytes?: number;
+}
+
+/** Says how often the server pings, and after how long without any sign it hangs up. */
+export interface Heartbeat {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+}
+
+/** Tells a client what the server allows. 0 means no limit of ours. */
+export interface Limits {
+  readonly maxMessageBytes: number;
+  /** per connection */
+  readonly messagesPerSecond: number;
+  /** per connection */
+  readonly messageBurst: number;
+  /** over all connections of a user */
+  readonly userMessagesPerSecond: number;
+  /** executions watched per connection */
+  readonly maxSubscriptions: number;
+  readonly maxConnectionsPerUser: number;
+  readonly maxConnections: number;
+  readonly maxQueuedExecutions: number;
+  readonly handshakeTimeoutMs: number;
+  readonly authTimeoutMs: number;
+  /** onDisconnect "cancel" waits this long */
+  readonly disconnectGraceMs: number;
+  readonly minSystemIntervalMs: number;
+  readonly defaultSystemIntervalMs: number;
+}
+
+/** One event that a search found. Ranges are [start, end) in UTF-16 code units of message, so that a browser can mark them as they are. */
+export interface SearchMatch {
+  /** only in searches across executions */
+  readonly executionId?: string;
+  readonly seq: number;
+  readonly ranges: readonly (readonly [number, number])[];
+  readonly timestamp?: string;
+  readonly level?: Level;
+  readonly stream?: Stream;
+  readonly message?: string;
+}
+
+/** Counts a model's tokens. */
+export interface Tokens {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+}
+
+/** Says who or what started an execution. Kind is "page", "cli", "api" or "ws". */
+export interface Trigger {
+  readonly kind: string;
+  readonly user: string;
+}
+
+/** How much of something is taken. */
+export interface Usage {
+  readonly used: number;
+  readonly total: number;
+  readonly percent: number;
+}
+
+/** Who the connection belongs to. */
+export interface User {
+  readonly id: string;
+  readonly permissions: readonly string[];
+}
+
+/** The execution was accepted. Always seq 1. */
+export interface QueuedEvent {
+  readonly type: "execution:queued";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly agentType: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly trigger: Trigger;
+}
+
+/** The agent's process runs. */
+export interface StartedEvent {
+  readonly type: "execution:started";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly agentType: string;
+  readonly command: readonly string[];
+  readonly workdir: string;
+  readonly pid: number;
+  readonly host: string;
+}
+
+/** One line of output, or something the agent's driver says. partial: no newline followed; the line goes on in that stream's next log event, or ended with the program. raw: the original bytes, only when they were not UTF-8. */
+export interface LogEvent {
+  readonly type: "execution:log";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly level: Level;
+  readonly stream: Stream;
+  readonly message: string;
+  readonly partial?: boolean;
+  /** base64 in JSON; only when the bytes were not UTF-8 */
+  readonly raw?: string;
+  readonly data?: unknown;
+}
+
+/** How far the agent says it is, in percent. */
+export interface ProgressEvent {
+  readonly type: "execution:progress";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  /** 0–100 */
+  readonly progress: number;
+  readonly message?: string;
+}
+
+/** What the execution has cost so far, in USD. */
+export interface CostEvent {
+  readonly type: "execution:cost";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly usd: number;
+  readonly tokens: Tokens;
+  readonly model: string;
+  readonly estimated: boolean;
+}
+
+/** The agent asks before it uses a tool. */
+export interface ApprovalEvent {
+  readonly type: "execution:approval";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly requestId: string;
+  readonly tool: string;
+  readonly input: unknown;
+  readonly expiresAt: string;
+}
+
+/** An approval was given. */
+export interface ApprovedEvent {
+  readonly type: "execution:approved";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly requestId: string;
+  readonly by: string;
+}
+
+/** An approval was refused, or expired. */
+export interface DeniedEvent {
+  readonly type: "execution:denied";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly requestId: string;
+  readonly by: string;
+}
+
+/** Output past the limit (bytes) is no longer recorded. */
+export interface TruncatedEvent {
+  readonly type: "execution:truncated";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly droppedLines: number;
+  readonly droppedBytes: number;
+  /** bytes */
+  readonly limit: number;
+}
+
+/** The agent ended well. Always the last event. */
+export interface CompletedEvent {
+  readonly type: "execution:completed";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  /** USD */
+  readonly cost: number;
+  readonly exitCode: number;
+  readonly durationMs: number;
+  readonly processesReaped: number;
+  readonly result?: unknown;
+}
+
+/** The agent failed; reason says how. Always the last event. */
+export interface FailedEvent {
+  readonly type: "execution:failed";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly error: string;
+  readonly reason: FailureReason;
+  /** USD */
+  readonly cost: number;
+  readonly durationMs: number;
+  readonly processesReaped: number;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly result?: unknown;
+}
+
+/** Somebody stopped the execution. Always the last event. */
+export interface CancelledEvent {
+  readonly type: "execution:cancelled";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly by: string;
+  /** USD */
+  readonly cost: number;
+  readonly durationMs: number;
+  readonly processesReaped: number;
+  readonly reason?: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly result?: unknown;
+}
+
+/** The server's first message. */
+export interface ConnectionMessage {
+  readonly type: "connection";
+  readonly message: string;
+  readonly protocol: number;
+  readonly connectionId: string;
+  readonly serverTime: string;
+  readonly heartbeat: Heartbeat;
+  readonly limits: Limits;
+  readonly user: User;
+}
+
+/** Answers a request that succeeded. */
+export interface AckMessage {
+  readonly type: "ack";
+  readonly id?: string;
+  readonly executionId?: string;
+  /** execute, cancel */
+  readonly status?: Status;
+  /** execute */
+  readonly queuePosition?: number;
+  /** execute: the idempotency key was known */
+  readonly existing?: boolean;
+  /** search */
+  readonly total?: number;
+  /** search */
+  readonly complete?: boolean;
+}
+
+/** Answers a request that failed. The connection lives on. */
+export interface ErrorMessage {
+  readonly type: "error";
+  readonly id?: string;
+  readonly code: ErrorCode;
+  /** for a person: what, where, what to do */
+  readonly message: string;
+  readonly retryable: boolean;
+  /** rate_limited */
+  readonly retryAfterMs?: number;
+  readonly details?: unknown;
+}
+
+/** The answer to agent:status. */
+export interface ExecutionStatusMessage {
+  readonly type: "execution:status";
+  readonly id?: string;
+  readonly executionId: string;
+  readonly agentType: string;
+  readonly status: Status;
+  readonly terminal: boolean;
+  /** seq of the last event known when the record was made */
+  readonly head: number;
+  readonly queuedAt: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  /** start to end; 0 while it runs */
+  readonly durationMs?: number;
+  /** 1 is next; 0 when not queued */
+  readonly queuePosition?: number;
+  /** 0–100 */
+  readonly progress?: number;
+  readonly progressMessage?: string;
+  /** USD so far */
+  readonly cost: number;
+  readonly costEstimated?: boolean;
+  readonly tokens?: Tokens;
+  readonly model?: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** a Reason when failed, the caller's words when cancelled */
+  readonly reason?: string;
+  readonly error?: string;
+  readonly cancelledBy?: string;
+  readonly processesReaped: number;
+  readonly result?: unknown;
+  /** secrets masked */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly trigger: Trigger;
+  readonly command?: readonly string[];
+  readonly workdir?: string;
+  readonly host?: string;
+  readonly pid?: number;
+  readonly droppedLines?: number;
+  readonly droppedBytes?: number;
+}
+
+/** Says from where events follow, and where the journal's end is now. */
+export interface LogsSubscribedMessage {
+  readonly type: "logs:subscribed";
+  readonly id?: string;
+  readonly executionId: string;
+  /** seq of the first event that follows */
+  readonly from: number;
+  /** seq of the last event stored now */
+  readonly head: number;
+}
+
+/** Says that events From to To inclusive can't be given. */
+export interface LogsGapMessage {
+  readonly type: "logs:gap";
+  readonly executionId: string;
+  readonly from: number;
+  readonly to: number;
+  /** "damaged" or "retention" */
+  readonly reason: "damaged" | "retention";
+}
+
+/** Carries matches as they are found; several may answer one search, then its ack. */
+export interface LogsMatchesMessage {
+  readonly type: "logs:matches";
+  readonly id?: string;
+  readonly executionId?: string;
+  readonly matches: readonly SearchMatch[];
+  /** counted so far */
+  readonly total: number;
+  /** whether Total is final */
+  readonly complete: boolean;
+}
+
+/** Begins an executions subscription, and begins it anew when a reader was too slow for the lifecycle events in between. */
+export interface ExecutionsSnapshotMessage {
+  readonly type: "executions:snapshot";
+  readonly id?: string;
+  readonly executions: readonly ExecutionRecord[];
+}
+
+/** A sample of the host. Sizes are bytes, shares percent. */
+export interface SystemStatusMessage {
+  readonly type: "system:status";
+  readonly timestamp: string;
+  readonly cpu: number;
+  readonly memory: Usage;
+  readonly disk: DiskUsage;
+  /** 1, 5 and 15 minutes */
+  readonly load: readonly [number, number, number];
+  readonly executions: ExecutionCounts;
+}
+
+/** Answers ping. */
+export interface PongMessage {
+  readonly type: "pong";
+  readonly id?: string;
+  readonly timestamp?: unknown;
+  readonly serverTime: string;
+}
+
+/** The credential, when the upgrade carried none. Answered by connection. */
+export interface AuthMessage {
+  readonly type: "auth";
+  /** echoed in the answer */
+  readonly id?: string;
+  readonly token: string;
+}
+
+/** Starts an agent. Answered by ack with executionId, then its events from seq 1. */
+export interface AgentExecuteMessage {
+  readonly type: "agent:execute";
+  /** echoed in the answer */
+  readonly id?: string;
+  readonly agentType: string;
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly idempotencyKey?: string;
+  /** default true */
+  readonly subscribe?: boolean;
+  /** "continue" (default) or "cancel" */
+  readonly onDisconnect?: "continue" | "cancel";
+}
+
+/** Stops an execution. The outcome is the event execution:cancelled. */
+export interface AgentCancelMessage {
+  readonly type: "agent:cancel";
+  /** echoed in the answer */
+  readonly id?: string;
+  readonly executionId: string;
+  readonly reason?: string;
+}
+
+/** Asks for an execution's record. Answered by execution:status. */
+export interface AgentStatusMessage {
+  readonly type: "agent:status";
+  /** echoed in the answer */
+  readonly id?: string;
+  readonly executionId: string;
+}
+
+/** Answers an approval, or sends text to the agent. */
+export interface AgentInputMessage {
+  readonly type: "agent:input";
+  /** echoed in the answer */
+  readonly id?: string;
+  readonly executionId: string;
+  readonly requestId?: string;
+  /** "allow" or "deny" */
+  readonly decision?: "allow" | "deny";
+  readonly text?: string;
+}
+
+/** Follows an execution's events after since (default 0), or from the last tail events. Answered by logs:subscribed, then events. */
+export interface LogsSubscribeMessage {
+  readonly type: "logs:subscribe";
+  /** echoed in the answer */
+  readonly id?: string;
+  readonly executionId: string;
+  readonly since?: number;
+  readonly tail?: number;
+}
+
+/** Ends a logs subscription. */
+export interface LogsUnsubscribeMessage {
+  readonly type: "logs:unsubscribe";
+  /** echoed in the answer */
+  readonly id?: string;
+  readonly executionId: string;
+}
+
+/** Follows the lifecycle events of every execution one may read. Answered by executions:snapshot. */
+export interface ExecutionsSubscribeMessage {
+  readonly type: "executions:subscribe";
+  /** echoed in the answer */
+  readonly id?: string;
+  readonly agentType?: string;
+  readonly status?: Status;
+}
+
+/** Ends that subscription. */
+export interface ExecutionsUnsubscribeMessage {
+  readonly type: "executions:unsubscribe";
+  /** echoed in the answer */
+  readonly id?: string;
+}
+
+/** Asks for system:status every intervalMs. */
+export interface SystemSubscribeMessage {
+  readonly type: "system:subscribe";
+  /** echoed in the answer */
+  readonly id?: string;
+  /** milliseconds */
+  readonly intervalMs?: number;
+}
+
+/** Ends that subscription. */
+export interface SystemUnsubscribeMessage {
+  readonly type: "system:unsubscribe";
+  /** echoed in the answer */
+  readonly id?: string;
+}
+
+/** Searches an execution's log lines. Answered by logs:matches, several, then ack. */
+export interface LogsSearchMessage {
+  readonly type: "logs:search";
+  /** echoed in the answer */
+  readonly id?: string;
+  readonly executionId: string;
+  readonly query: string;
+  readonly regex?: boolean;
+  readonly caseSensitive?: boolean;
+  readonly level?: Level;
+  readonly stream?: Stream;
+  readonly from?: number;
+  /** "next" (default) or "previous" */
+  readonly direction?: "next" | "previous";
+  readonly limit?: number;
+}
+
+/** Measures the way there and back. Answered by pong. */
+export interface PingMessage {
+  readonly type: "ping";
+  /** echoed in the answer */
+  readonly id?: string;
+  /** ping's, echoed as it came */
+  readonly timestamp?: unknown;
+}
+
+/** Everything that is journaled, in the order of its seq. */
+export type ExecutionEvent =
+  | QueuedEvent
+  | StartedEvent
+  | LogEvent
+  | ProgressEvent
+  | CostEvent
+  | ApprovalEvent
+  | ApprovedEvent
+  | DeniedEvent
+  | TruncatedEvent
+  | CompletedEvent
+  | FailedEvent
+  | CancelledEvent;
+
+/** What a server sends that is not journaled. */
+export type ServerMessage =
+  | ConnectionMessage
+  | AckMessage
+  | ErrorMessage
+  | ExecutionStatusMessage
+  | LogsSubscribedMessage
+  | LogsGapMessage
+  | LogsMatchesMessage
+  | ExecutionsSnapshotMessage
+  | SystemStatusMessage
+  | PongMessage;
+
+/** What a client sends. */
+export type ClientMessage =
+  | AuthMessage
+  | AgentExecuteMessage
+  | AgentCancelMessage
+  | AgentStatusMessage
+  | AgentInputMessage
+  | LogsSubscribeMessage
+  | LogsUnsubscribeMessage
+  | ExecutionsSubscribeMessage
+  | ExecutionsUnsubscribeMessage
+  | SystemSubscribeMessage
+  | SystemUnsubscribeMessage
+  | LogsSearchMessage
+  | PingMessage;
+
+/**
+ * The fields of what a server sends and what they hold: `s` string, `n` number, `b` boolean, `a` array,
+ * `o` object, `x` anything, or the name of another shape (`[]` after it: an array of those); `?` at the
+ * end when the field may be missing. Types stand under their name on the wire.
+ */
+export const shapes: Readonly<Record<string, string>> = {
+  "execution:queued": "executionId:s seq:n timestamp:s agentType:s config:o trigger:Trigger",
+  "execution:started": "executionId:s seq:n timestamp:s agentType:s command:a workdir:s pid:n host:s",
+  "execution:log": "executionId:s seq:n timestamp:s level:s stream:s message:s partial:b? raw:s? data:x?",
+  "execution:progress": "executionId:s seq:n timestamp:s progress:n message:s?",
+  "execution:cost": "executionId:s seq:n timestamp:s usd:n tokens:Tokens model:s estimated:b",
+  "execution:approval": "executionId:s seq:n timestamp:s requestId:s tool:s input:x expiresAt:s",
+  "execution:approved": "executionId:s seq:n timestamp:s requestId:s by:s",
+  "execution:denied": "executionId:s seq:n timestamp:s requestId:s by:s",
+  "execution:truncated": "executionId:s seq:n timestamp:s droppedLines:n droppedBytes:n limit:n",
+  "execution:completed": "executionId:s seq:n timestamp:s cost:n exitCode:n durationMs:n processesReaped:n result:x?",
+  "execution:failed": "executionId:s seq:n timestamp:s error:s reason:s cost:n durationMs:n processesReaped:n exitCode:n? signal:s? result:x?",
+  "execution:cancelled": "executionId:s seq:n timestamp:s by:s cost:n durationMs:n processesReaped:n reason:s? exitCode:n? signal:s? result:x?",
+  "connection": "message:s protocol:n connectionId:s serverTime:s heartbeat:Heartbeat limits:Limits user:User",
+  "ack": "id:s? executionId:s? status:s? queuePosition:n? existing:b? total:n? complete:b?",
+  "error": "id:s? code:s message:s retryable:b retryAfterMs:n? details:x?",
+  "execution:status": "id:s? executionId:s agentType:s status:s terminal:b head:n queuedAt:s startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? cost:n costEstimated:b? tokens:Tokens? model:s? exitCode:n? signal:s? reason:s? error:s? cancelledBy:s? processesReaped:n result:x? config:o? trigger:Trigger command:a? workdir:s? host:s? pid:n? droppedLines:n? droppedBytes:n?",
+  "logs:subscribed": "id:s? executionId:s from:n head:n",
+  "logs:gap": "executionId:s from:n to:n reason:s",
+  "logs:matches": "id:s? executionId:s? matches:SearchMatch[] total:n complete:b",
+  "executions:snapshot": "id:s? executions:ExecutionRecord[]",
+  "system:status": "timestamp:s cpu:n memory:Usage disk:DiskUsage load:a executions:ExecutionCounts",
+  "pong": "id:s? timestamp:x? serverTime:s",
+  "Cursor": "executionId:s seq:n",
+  "DiskUsage": "path:s used:n total:n percent:n",
+  "ExecutionCounts": "queued:n running:n",
+  "ExecutionRecord": "executionId:s agentType:s status:s terminal:b head:n queuedAt:s startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? cost:n costEstimated:b? tokens:Tokens? model:s? exitCode:n? signal:s? reason:s? error:s? cancelledBy:s? processesReaped:n result:x? config:o? trigger:Trigger command:a? workdir:s? host:s? pid:n? droppedLines:n? droppedBytes:n?",
+  "Heartbeat": "intervalMs:n timeoutMs:n",
+  "Limits": "maxMessageBytes:n messagesPerSecond:n messageBurst:n userMessagesPerSecond:n maxSubscriptions:n maxConnectionsPerUser:n maxConnections:n maxQueuedExecutions:n handshakeTimeoutMs:n authTimeoutMs:n disconnectGraceMs:n minSystemIntervalMs:n defaultSystemIntervalMs:n",
+  "SearchMatch": "executionId:s? seq:n ranges:a timestamp:s? level:s? stream:s? message:s?",
+  "Tokens": "input:n output:n cacheRead:n cacheWrite:n",
+  "Trigger": "kind:s user:s",
+  "Usage": "used:n total:n percent:n",
+  "User": "id:s permissions:a",
+};
