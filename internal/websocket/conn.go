@@ -1,0 +1,322 @@
+package websocket
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// ErrClosed is given by writes on a connection that has ended.
+var ErrClosed = errors.New("websocket: connection is closed")
+
+// maxUrgent is how many bytes of answers may wait for a client that does not read. More than that
+// and its own requests are no longer read: it waits for itself.
+const maxUrgent = 256 << 10
+
+// Conn is one client's connection.
+//
+// Writing has two states. At rest whoever has a frame writes it straight into the socket, without
+// waiting. When the socket is full, what did not fit stays as rest, and one goroutine (pump) writes
+// on as the client reads: first rest, then urgent, then what Pull gives, until nothing is left.
+// While it runs, Send refuses, so nothing overtakes within an execution.
+type Conn struct {
+	nc      net.Conn
+	raw     syscall.RawConn // nil where the socket can't be used directly (TLS)
+	deflate bool
+	parser  parser
+	early   []byte // what came together with the handshake
+
+	// Pull gives the next frame for a client that lags, or nil when there is none: Wake asks again.
+	// It is called by one goroutine at a time and may block. Set it before Serve.
+	Pull func() []byte
+
+	// OnMessage is called with each text message, on the connection's own goroutine; its payload is
+	// reused afterwards. An error ends the connection: a *CloseError with its code.
+	OnMessage func(payload []byte) error
+
+	mu      sync.Mutex // guards what follows
+	written sync.Cond  // urgent became shorter, or the connection ended
+	rest    []byte
+	urgent  [][]byte
+	waiting int // bytes in urgent
+	pulling bool
+	pumping bool
+	closed  bool
+	closing *CloseError
+	ended   sync.WaitGroup // the pump
+
+	write ioState // guarded by mu or by being the pump
+	read  ioState // the reader's
+
+	lastHeard time.Time // any bytes from the client
+	lastMoved time.Time // any bytes accepted by the socket
+}
+
+// ioState lets one closure serve every system call of its direction: a connection at rest must not
+// cost an allocation a frame.
+type ioState struct {
+	call func(fd uintptr) bool
+	buf  []byte
+	n    int
+	err  error
+	wait bool // park until the socket is ready instead of returning
+}
+
+// Deflate reports whether compressed frames were agreed on.
+func (c *Conn) Deflate() bool { return c.deflate }
+
+// RemoteAddr is the client's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// Send writes a prebuilt frame if the client can take it now. False means it lags: nothing of the
+// frame was or will be sent, and its owner should offer it through Pull. A frame that fits only in
+// part counts as sent; the rest goes first as soon as there is room. frame must not change later.
+func (c *Conn) Send(frame []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.pumping {
+		return false
+	}
+	if c.raw == nil {
+		c.rest = frame
+		c.startPumpLocked()
+		return true
+	}
+	n, err := c.writeNow(frame)
+	switch {
+	case n == len(frame):
+		return true
+	case err != nil:
+		c.failLocked()
+		return false
+	case n == 0:
+		return false
+	}
+	c.rest = frame[n:]
+	c.startPumpLocked()
+	return true
+}
+
+// Urgent sends a frame ahead of everything that waits behind a slow client. It never blocks.
+func (c *Conn) Urgent(frame []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.closing != nil {
+		return ErrClosed
+	}
+	return c.urgentLocked(frame)
+}
+
+func (c *Conn) urgentLocked(frame []byte) error {
+	if !c.pumping && c.raw != nil {
+		n, err := c.writeNow(frame)
+		if err != nil {
+			c.failLocked()
+			return ErrClosed
+		}
+		if n == len(frame) {
+			return nil
+		}
+		c.rest = frame[n:]
+		c.startPumpLocked()
+		return nil
+	}
+	c.urgent = append(c.urgent, frame)
+	c.waiting += len(frame)
+	if !c.pumping {
+		c.startPumpLocked()
+	}
+	return nil
+}
+
+// Answer is Urgent for the connection's own reader: while too many answers wait for a client that
+// doesn't read, it waits too, and so reads no further requests.
+func (c *Conn) Answer(frame []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.waiting > maxUrgent && !c.closed {
+		c.written.Wait()
+	}
+	if c.closed || c.closing != nil {
+		return ErrClosed
+	}
+	return c.urgentLocked(frame)
+}
+
+// Backlog reports whether the client lags behind what was written to it.
+func (c *Conn) Backlog() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pumping
+}
+
+// Wake says that Pull has something.
+func (c *Conn) Wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pulling = true
+	if !c.pumping && !c.closed {
+		c.startPumpLocked()
+	}
+}
+
+func (c *Conn) startPumpLocked() {
+	c.pumping = true
+	c.ended.Go(c.pump)
+}
+
+func (c *Conn) pump() {
+	for {
+		frame, more := c.nextLagging()
+		if !more {
+			return
+		}
+		if frame == nil {
+			continue
+		}
+		if err := c.writeAll(frame); err != nil {
+			c.mu.Lock()
+			c.failLocked()
+			c.mu.Unlock()
+		}
+	}
+}
+
+// nextLagging gives the next frame the pump has to write. more is false when the pump is over.
+func (c *Conn) nextLagging() (frame []byte, more bool) {
+	c.mu.Lock()
+	switch {
+	case c.closed:
+		c.pumping = false
+		c.mu.Unlock()
+		return nil, false
+	case len(c.rest) > 0:
+		frame, c.rest = c.rest, nil
+	case len(c.urgent) > 0:
+		frame = c.urgent[0]
+		c.urgent = c.urgent[1:]
+		c.waiting -= len(frame)
+		if len(c.urgent) == 0 {
+			c.urgent = nil
+		}
+		c.written.Broadcast()
+	case c.closing != nil || !c.pulling:
+		c.pumping = false
+		c.mu.Unlock()
+		return nil, false
+	default:
+		c.pulling = false
+		c.mu.Unlock()
+		if frame = c.Pull(); frame != nil {
+			c.mu.Lock()
+			c.pulling = true
+			c.mu.Unlock()
+		}
+		return frame, true
+	}
+	c.mu.Unlock()
+	return frame, true
+}
+
+// Serve reads until the connection ends and says why. OnMessage runs inside it. When it returns the
+// connection is closed and nothing of it runs any more.
+func (c *Conn) Serve() *CloseError {
+	c.mu.Lock()
+	c.lastHeard = time.Now()
+	c.lastMoved = c.lastHeard
+	c.mu.Unlock()
+	err := c.readLoop()
+	var why *CloseError
+	if !errors.As(err, &why) {
+		why = &CloseError{Code: 1006, Reason: "connection lost"}
+	} else {
+		c.Close(why.Code, why.Reason)
+	}
+	c.mu.Lock()
+	if c.closing != nil && why.Code == 1006 {
+		why = c.closing // we hung up
+	}
+	c.mu.Unlock()
+	c.ended.Wait() // closeWait bounds how long a slow client may hold the close frame up
+	if why.Code != 1006 {
+		c.linger()
+	}
+	c.Kill()
+	return why
+}
+
+// Close says goodbye with a code and ends the connection. It does not wait: Serve returns when the
+// client has answered, or hung up, or closeWait is over.
+func (c *Conn) Close(code int, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.closing != nil {
+		return
+	}
+	// A client that lags is not made to read all of it first.
+	c.pulling = false
+	_ = c.urgentLocked(closeFrame(code, reason))
+	c.closing = &CloseError{Code: code, Reason: reason}
+	if c.closed {
+		return
+	}
+	_ = c.nc.SetDeadline(time.Now().Add(closeWait))
+}
+
+// closeWait is how long a client has to answer a close frame.
+const closeWait = 2 * time.Second
+
+// linger reads on for a moment after the goodbye. Closing a socket that has unread bytes resets it,
+// and the client would lose the close frame that tells it why.
+func (c *Conn) linger() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	b := readBuffers.Get().(*[]byte)
+	defer readBuffers.Put(b)
+	for total := 0; total < maxLinger; {
+		n, err := c.nc.Read(*b)
+		if err != nil {
+			return
+		}
+		total += n
+	}
+}
+
+// maxLinger is how many bytes a client may still send after the goodbye.
+const maxLinger = 1 << 20
+
+// Kill ends the connection at once.
+func (c *Conn) Kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failLocked()
+}
+
+func (c *Conn) failLocked() {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	c.rest, c.urgent, c.waiting = nil, nil, 0
+	c.written.Broadcast()
+	_ = c.nc.Close()
+}
+
+// Ping sends a heartbeat.
+func (c *Conn) Ping() { _ = c.Urgent(control(ws.OpPing, nil)) }
+
+// Heard is when the client last gave a sign of life: bytes of its own, or room for ours.
+func (c *Conn) Heard() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lastMoved.After(c.lastHeard) && c.pumping {
+		return c.lastMoved
+	}
+	return c.lastHeard
+}
