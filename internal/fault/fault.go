@@ -73,3 +73,8 @@ func Details(err error) any {
 	}
 	return nil
 }
+
+// Retry as details tells when to try again, with the codes that are retryable.
+type Retry struct {
+	AfterMs int64 `json:"retryAfterMs"`
+}
