@@ -1,0 +1,174 @@
+// Package agent owns what can be run: definitions read from YAML files, their parameters, and the
+// catalogue that keeps them current. It says exactly what a run would be (argv, environment,
+// parameters, secrets) and never starts, stops or watches anything itself.
+package agent
+
+import (
+	"encoding/json"
+	"regexp"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// The drivers: how the runner treats what it starts.
+const (
+	DriverCommand = "command" // a program and its arguments
+	DriverShell   = "shell"   // a script for /bin/sh
+	DriverBuiltin = "builtin" // a part of this program
+)
+
+// Masked stands wherever a secret's value would.
+const Masked = "••••••"
+
+// DefaultStop is how an agent is stopped when its definition says nothing else.
+var DefaultStop = Stop{Signal: "SIGTERM", Grace: 10 * time.Second}
+
+var namePattern = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
+
+// ValidName reports whether name can be an agent's name. Whatever passes is safe as a file name
+// and in a URL.
+func ValidName(name string) bool { return namePattern.MatchString(name) }
+
+// Definition is one agent that can be run. It is immutable once made; everybody may share it.
+type Definition struct {
+	Name        string
+	Title       string // Name when the file gives none
+	Description string
+
+	Command []string // exactly one of Command, Shell and Builtin is set
+	Shell   string
+	Builtin string
+
+	// Parameters is a JSON Schema object in the order it was written, with what is enforced
+	// beside it made visible: an object that lists its properties takes no others unless it says so.
+	Parameters json.RawMessage
+
+	Env         map[string]string
+	Workdir     string        // empty: the run's scratch directory; may hold {{parameter}}
+	Timeout     time.Duration // of the whole run; 0 none
+	IdleTimeout time.Duration // without output; 0 none
+	Stop        Stop
+	Concurrency int      // runs at a time; 0 as many as the server allows
+	MaxOutput   int64    // bytes; 0 no limit
+	Budget      Budget   // 0 no limit
+	Mask        []string // RE2 expressions masked in output, beside the secrets
+
+	File string // where it was read; empty for what is built in
+
+	schema     *jsonschema.Schema
+	command    []template
+	workdir    template
+	env        []envEntry
+	literals   []string // mask entries that are plain text
+	executable string   // this program, for builtin
+	environ    []string // the allowlisted part of the server's environment
+	line       int      // of name in File
+	column     int
+}
+
+// Stop is how an agent is asked to end, and how long it may take before it is killed.
+type Stop struct {
+	Signal string        // "SIGTERM"
+	Grace  time.Duration // 0: killed at once after the signal
+}
+
+// Budget is what one run may cost.
+type Budget struct {
+	USD float64 // 0 no limit
+}
+
+// envEntry is one variable of a definition's env.
+type envEntry struct {
+	name  string
+	value template
+}
+
+// Driver says which driver runs the agent.
+func (d *Definition) Driver() string {
+	switch {
+	case d.Builtin != "":
+		return DriverBuiltin
+	case d.Shell != "":
+		return DriverShell
+	default:
+		return DriverCommand
+	}
+}
+
+// view is a definition as clients see it. Durations are milliseconds, sizes bytes.
+type view struct {
+	Name          string          `json:"name"`
+	Title         string          `json:"title"`
+	Description   string          `json:"description,omitempty"`
+	Driver        string          `json:"driver"`
+	Command       []string        `json:"command,omitempty"`
+	Shell         string          `json:"shell,omitempty"`
+	Builtin       string          `json:"builtin,omitempty"`
+	Parameters    json.RawMessage `json:"parameters"`
+	Env           []string        `json:"env,omitempty"` // names only: values may be secret
+	Workdir       string          `json:"workdir,omitempty"`
+	TimeoutMs     int64           `json:"timeoutMs,omitempty"`
+	IdleTimeoutMs int64           `json:"idleTimeoutMs,omitempty"`
+	Stop          stopView        `json:"stop"`
+	Concurrency   int             `json:"concurrency,omitempty"`
+	MaxOutput     int64           `json:"maxOutput,omitempty"`
+	Budget        *budgetView     `json:"budget,omitempty"`
+	File          string          `json:"file,omitempty"`
+}
+
+type stopView struct {
+	Signal  string `json:"signal"`
+	GraceMs int64  `json:"graceMs"`
+}
+
+type budgetView struct {
+	USD float64 `json:"usd"`
+}
+
+// MarshalJSON gives what GET /api/agents shows. Of env it shows the names; secret values and
+// masked literals that a command or script holds are masked.
+func (d *Definition) MarshalJSON() ([]byte, error) {
+	hidden := d.staticSecrets()
+	v := view{
+		Name: d.Name, Title: d.Title, Description: d.Description, Driver: d.Driver(),
+		Shell: hide(d.Shell, hidden), Builtin: d.Builtin, Parameters: d.Parameters,
+		Workdir: d.Workdir, TimeoutMs: d.Timeout.Milliseconds(), IdleTimeoutMs: d.IdleTimeout.Milliseconds(),
+		Stop:        stopView{Signal: d.Stop.Signal, GraceMs: d.Stop.Grace.Milliseconds()},
+		Concurrency: d.Concurrency, MaxOutput: d.MaxOutput, File: d.File,
+	}
+	for _, element := range d.Command {
+		v.Command = append(v.Command, hide(element, hidden))
+	}
+	for name := range d.Env {
+		v.Env = append(v.Env, name)
+	}
+	sort.Strings(v.Env)
+	if d.Budget.USD > 0 {
+		v.Budget = &budgetView{USD: d.Budget.USD}
+	}
+	return json.Marshal(v)
+}
+
+func hide(text string, secrets []string) string {
+	for _, secret := range secrets {
+		text = strings.ReplaceAll(text, secret, Masked)
+	}
+	return text
+}
+
+var secretName = regexp.MustCompile(`(?i)(TOKEN|SECRET|PASSW(OR)?D|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL)`)
+
+// staticSecrets are the secrets the definition itself holds: literals it asks to mask, and the
+// values of env variables whose names say they are secret.
+func (d *Definition) staticSecrets() []string {
+	secrets := append([]string(nil), d.literals...)
+	for _, entry := range d.env {
+		if secretName.MatchString(entry.name) && entry.value.constant() {
+			secrets = append(secrets, spellings(entry.value.text)...)
+		}
+	}
+	return longestFirst(secrets)
+}

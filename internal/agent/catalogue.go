@@ -1,0 +1,423 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Options say where a catalogue reads, and what its agents are given.
+type Options struct {
+	// Dir holds the definitions, *.yaml and *.yml. Empty or missing: only what is built in. It
+	// may appear, go and come back while the catalogue runs.
+	Dir string
+	// Executable is this program, which runs the builtins. Empty: os.Executable.
+	Executable string
+	// Environ is the server's environment, of which agents get the allowlist. Nil: os.Environ.
+	Environ []string
+	// Debounce is how long files must be quiet before they are read again. 0: 100 ms.
+	Debounce time.Duration
+	// Log hears of every change. Nil: nothing is logged.
+	Log *slog.Logger
+}
+
+// Catalogue keeps the agents there are. While a file is wrong its last good definition stays. All
+// methods are safe for concurrent use.
+type Catalogue struct {
+	options Options
+	environ []string
+	builtin *Definition
+
+	reloading sync.Mutex // one reload at a time; held while subscribers are told
+
+	mu          sync.RWMutex
+	files       map[string]*file // by name in Dir
+	definitions map[string]*Definition
+	problems    []Problem
+	subscribers map[int]func()
+	nextID      int
+
+	watching watching
+}
+
+// file is what is known of one definition file.
+type file struct {
+	sum      [sha256.Size]byte
+	good     *Definition // the last that was right
+	problems []Problem   // with what is there now
+}
+
+// OpenCatalogue reads the definitions once. What is wrong with them is in Problems; only a
+// directory that can't be read at all is an error.
+func OpenCatalogue(options Options) (*Catalogue, error) {
+	if options.Executable == "" {
+		executable, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find this program's own path: %w", err)
+		}
+		options.Executable = executable
+	}
+	if options.Environ == nil {
+		options.Environ = os.Environ()
+	}
+	if options.Debounce <= 0 {
+		options.Debounce = 100 * time.Millisecond
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Catalogue{
+		options: options, environ: allowlisted(options.Environ), builtin: builtinDefinition(),
+		files: map[string]*file{}, subscribers: map[int]func(){},
+	}
+	c.equip(c.builtin)
+	if err := c.Reload(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Catalogue) equip(d *Definition) {
+	d.executable, d.environ = c.options.Executable, c.environ
+}
+
+// Get finds an agent by name.
+func (c *Catalogue) Get(name string) (*Definition, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	d, ok := c.definitions[name]
+	return d, ok
+}
+
+// List gives every agent, by name.
+func (c *Catalogue) List() []*Definition {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	list := make([]*Definition, 0, len(c.definitions))
+	for _, name := range sortedKeys(c.definitions) {
+		list = append(list, c.definitions[name])
+	}
+	return list
+}
+
+// Problems gives what is wrong with the files as they are now, by file and line.
+func (c *Catalogue) Problems() []Problem {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return append([]Problem(nil), c.problems...)
+}
+
+// Subscribe calls changed after every change of agents or problems, one call at a time. changed
+// may ask the catalogue anything but must not Reload or Stop it. After cancel a call already under
+// way may still end; no new one begins.
+func (c *Catalogue) Subscribe(changed func()) (cancel func()) {
+	c.mu.Lock()
+	id := c.nextID
+	c.nextID++
+	c.subscribers[id] = changed
+	c.mu.Unlock()
+	return func() {
+		c.mu.Lock()
+		delete(c.subscribers, id)
+		c.mu.Unlock()
+	}
+}
+
+// Reload reads the directory now. The watcher calls it; so may anybody.
+func (c *Catalogue) Reload() error {
+	c.reloading.Lock()
+	defer c.reloading.Unlock()
+	sources, unreadable, err := readDir(c.options.Dir)
+	if err != nil {
+		problem := Problem{File: c.options.Dir, Message: err.Error()}
+		if !c.loaded() {
+			return fmt.Errorf("read agent definitions: %w", err)
+		}
+		// Keep everything as it was: a directory that can't be read for a moment must not take
+		// the agents away.
+		c.mu.Lock()
+		changed := !(len(c.problems) > 0 && c.problems[0] == problem)
+		if changed {
+			c.problems = append([]Problem{problem}, c.problems...)
+		}
+		c.mu.Unlock()
+		if changed {
+			c.options.Log.Warn("agent definitions can't be read; the last ones stay", "dir", c.options.Dir, "error", err)
+			c.tell()
+		}
+		return fmt.Errorf("read agent definitions: %w", err)
+	}
+	files := make(map[string]*file, len(sources))
+	for name, source := range sources {
+		sum := sha256.Sum256(source)
+		before := c.file(name)
+		if before != nil && before.sum == sum && unreadable[name] == "" {
+			files[name] = before
+			continue
+		}
+		now := &file{sum: sum}
+		if before != nil {
+			now.good = before.good
+		}
+		path := filepath.Join(c.options.Dir, name)
+		if why := unreadable[name]; why != "" {
+			now.sum = sha256.Sum256([]byte("unreadable: " + why))
+			now.problems = []Problem{{File: path, Message: why}}
+		} else if d, problems := Parse(path, source); d != nil {
+			c.equip(d)
+			now.good = d
+		} else {
+			now.problems = problems
+		}
+		files[name] = now
+	}
+	definitions, problems := merge(c.options.Dir, c.builtin, files)
+
+	c.mu.Lock()
+	changed := !sameDefinitions(c.definitions, definitions) || !sameProblems(c.problems, problems)
+	first := c.definitions == nil
+	c.files, c.definitions, c.problems = files, definitions, problems
+	c.mu.Unlock()
+	if !changed {
+		return nil
+	}
+	for _, p := range problems {
+		c.options.Log.Warn("agent definition is wrong", "problem", p.Error())
+	}
+	if !first {
+		c.options.Log.Info("agent definitions changed", "agents", len(definitions), "problems", len(problems))
+	}
+	c.tell()
+	return nil
+}
+
+func (c *Catalogue) loaded() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.definitions != nil
+}
+
+func (c *Catalogue) file(name string) *file {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.files[name]
+}
+
+// tell calls the subscribers in the order they came.
+func (c *Catalogue) tell() {
+	c.mu.RLock()
+	ids := make([]int, 0, len(c.subscribers))
+	for id := range c.subscribers {
+		ids = append(ids, id)
+	}
+	c.mu.RUnlock()
+	sort.Ints(ids)
+	for _, id := range ids {
+		c.mu.RLock()
+		changed := c.subscribers[id]
+		c.mu.RUnlock()
+		if changed != nil {
+			changed()
+		}
+	}
+}
+
+// merge makes the catalogue from its files: in their order by name, the first of a name wins.
+func merge(dir string, builtin *Definition, files map[string]*file) (map[string]*Definition, []Problem) {
+	definitions := map[string]*Definition{builtin.Name: builtin}
+	var problems []Problem
+	for _, name := range sortedKeys(files) {
+		f := files[name]
+		for _, p := range f.problems {
+			if f.good != nil {
+				p.Message += " (until then " + f.good.Name + " stays as it was)"
+			}
+			problems = append(problems, p)
+		}
+		d := f.good
+		if d == nil {
+			continue
+		}
+		clash := Problem{File: filepath.Join(dir, name), Line: d.line, Column: d.column, Field: "name"}
+		switch other := definitions[d.Name]; {
+		case other == nil || (other == builtin && d.Builtin == builtin.Builtin):
+			definitions[d.Name] = d
+		case other == builtin:
+			clash.Message = fmt.Sprintf("%s is built in: choose another name, or say builtin: %s to change its title and defaults", d.Name, builtin.Builtin)
+			problems = append(problems, clash)
+		default:
+			clash.Message = fmt.Sprintf("%s is the name of the agent in %s already: choose another", d.Name, other.File)
+			problems = append(problems, clash)
+		}
+	}
+	return definitions, problems
+}
+
+func sameDefinitions(a, b map[string]*Definition) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for name, d := range a {
+		if b[name] != d {
+			return false
+		}
+	}
+	return true
+}
+
+func sameProblems(a, b []Problem) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// readDir reads every definition file of dir, and none that lies outside it: symbolic links may
+// lead elsewhere within dir only. unreadable says why a file that is in the map without text
+// could not be read.
+func readDir(dir string) (sources map[string][]byte, unreadable map[string]string, err error) {
+	sources, unreadable = map[string][]byte{}, map[string]string{}
+	if dir == "" {
+		return sources, unreadable, nil
+	}
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sources, unreadable, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer root.Close()
+	entries, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !definitionName(name) || entry.IsDir() {
+			continue
+		}
+		source, err := readFile(root, name)
+		if errors.Is(err, fs.ErrNotExist) && entry.Type()&fs.ModeSymlink == 0 {
+			continue // gone since it was listed
+		}
+		if err != nil {
+			sources[name], unreadable[name] = nil, err.Error()
+			continue
+		}
+		sources[name] = source
+	}
+	return sources, unreadable, nil
+}
+
+// definitionName leaves out hidden files, which editors and version control make.
+func definitionName(name string) bool {
+	if strings.HasPrefix(name, ".") {
+		return false
+	}
+	extension := filepath.Ext(name)
+	return extension == ".yaml" || extension == ".yml"
+}
+
+func readFile(root *os.Root, name string) ([]byte, error) {
+	// Without O_NONBLOCK a named pipe would hold us here for ever.
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, reason(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("is %s: a definition must be an ordinary file", modeName(info.Mode()))
+	}
+	var b bytes.Buffer
+	if _, err := io.Copy(&b, io.LimitReader(f, MaxFileBytes+1)); err != nil {
+		return nil, reason(err)
+	}
+	return b.Bytes(), nil
+}
+
+// reason says why a file can't be read without repeating its name, which the Problem has.
+func reason(err error) error {
+	var path *fs.PathError
+	if !errors.As(err, &path) {
+		return fmt.Errorf("can't be read: %w", err)
+	}
+	switch {
+	case strings.Contains(path.Err.Error(), "escapes"):
+		return errors.New("is a link that leads out of the directory of definitions: put the file itself there")
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("is a link to nothing: %w", fs.ErrNotExist)
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("may not be read by the server: check its owner and mode")
+	default:
+		return fmt.Errorf("can't be read: %w", path.Err)
+	}
+}
+
+func modeName(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	default:
+		return "no regular file"
+	}
+}
+
+// Start watches the directory until Stop or until ctx ends. Starting twice does nothing.
+func (c *Catalogue) Start(ctx context.Context) error {
+	c.watching.mu.Lock()
+	defer c.watching.mu.Unlock()
+	if c.watching.done != nil || c.watching.stopped || c.options.Dir == "" {
+		return nil
+	}
+	w, err := newWatcher(c.options.Dir)
+	if err != nil {
+		c.options.Log.Warn("definition files can't be watched; looking at them every few seconds instead", "error", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	c.watching.cancel, c.watching.done = cancel, make(chan struct{})
+	go func() {
+		defer close(c.watching.done)
+		c.watch(ctx, w)
+	}()
+	return nil
+}
+
+// Stop ends the watching and waits for it. Agents already read stay. It is safe twice and before Start.
+func (c *Catalogue) Stop() {
+	c.watching.mu.Lock()
+	c.watching.stopped = true
+	cancel, done := c.watching.cancel, c.watching.done
+	c.watching.mu.Unlock()
+	if cancel != nil {
+		cancel()
+		<-done
+	}
+}
