@@ -1,0 +1,52 @@
+package index
+
+import (
+	"context"
+	"time"
+
+	"claudeops/internal/execution"
+)
+
+// Cost is what one agent's executions of one day have cost.
+type Cost struct {
+	Day          string           `json:"day"` // 2006-01-02, UTC, of when they were queued
+	AgentType    string           `json:"agentType"`
+	Executions   int64            `json:"executions"`
+	USD          float64          `json:"usd"`          // all of it
+	EstimatedUSD float64          `json:"estimatedUsd"` // the part that is an estimate
+	Tokens       execution.Tokens `json:"tokens"`
+}
+
+// CostFilter chooses what is summed. The zero CostFilter chooses everything.
+type CostFilter struct {
+	AgentType string
+	Since     time.Time // queued then or later; zero: open
+	Until     time.Time // queued before; zero: open
+}
+
+// Costs sums by day and agent, newest day first, agents by name.
+func (x *Index) Costs(ctx context.Context, filter CostFilter) (costs []Cost, err error) {
+	shared := Filter{AgentType: filter.AgentType, Since: filter.Since, Until: filter.Until}
+	conditions, args := shared.where("")
+	query := `SELECT date(queued_at / 1000, 'unixepoch') AS day, agent, count(*), sum(cost), sum(cost * estimated),
+		sum(input), sum(output), sum(cache_read), sum(cache_write)
+		FROM executions` + whereClause(conditions) + ` GROUP BY day, agent ORDER BY day DESC, agent`
+	err = x.use("sum costs", func(f *file) error {
+		costs = []Cost{}
+		rows, err := f.read.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var c Cost
+			if err := rows.Scan(&c.Day, &c.AgentType, &c.Executions, &c.USD, &c.EstimatedUSD,
+				&c.Tokens.Input, &c.Tokens.Output, &c.Tokens.CacheRead, &c.Tokens.CacheWrite); err != nil {
+				return err
+			}
+			costs = append(costs, c)
+		}
+		return rows.Err()
+	})
+	return costs, err
+}
