@@ -1,0 +1,201 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"claudeops/protocol"
+)
+
+// Agent is something that can be run, as the server describes it.
+type Agent struct {
+	Name        string          `json:"name"`
+	Title       string          `json:"title"`
+	Description string          `json:"description"`
+	Parameters  json.RawMessage `json:"parameters"` // a JSON Schema object
+	Raw         json.RawMessage `json:"-"`          // everything the server says of it
+}
+
+// AgentProblem is something wrong in a definition's file.
+type AgentProblem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// Filter says which executions to list. The zero Filter is all of them.
+type Filter struct {
+	Status       []protocol.Status
+	AgentType    string
+	Since, Until time.Time // when they were queued
+	Query        string
+	Limit        int    // of one page; 0 for the server's default
+	Cursor       string // Page.Next of the page before
+}
+
+// Page is a part of a list, newest first.
+type Page struct {
+	Executions []protocol.Record `json:"executions"`
+	Next       string            `json:"next"` // Cursor of the next page, "" at the end
+}
+
+// Ticket is a credential for one use, soon.
+type Ticket struct {
+	Ticket    string    `json:"ticket"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// Agents lists what can be run, and what is wrong with the definitions of others.
+func (c *Client) Agents(ctx context.Context) ([]Agent, []AgentProblem, error) {
+	var answer struct {
+		Agents   []json.RawMessage `json:"agents"`
+		Problems []AgentProblem    `json:"problems"`
+	}
+	if err := c.get(ctx, "api/agents", nil, &answer); err != nil {
+		return nil, nil, err
+	}
+	agents := make([]Agent, 0, len(answer.Agents))
+	for _, raw := range answer.Agents {
+		agent := Agent{Raw: raw}
+		if err := json.Unmarshal(raw, &agent); err != nil {
+			return nil, nil, fmt.Errorf("read the list of agents: %w", err)
+		}
+		agents = append(agents, agent)
+	}
+	return agents, answer.Problems, nil
+}
+
+// Agent describes one agent.
+func (c *Client) Agent(ctx context.Context, name string) (Agent, error) {
+	var raw json.RawMessage
+	if err := c.get(ctx, "api/agents/"+url.PathEscape(name), nil, &raw); err != nil {
+		return Agent{}, err
+	}
+	agent := Agent{Raw: raw}
+	if err := json.Unmarshal(raw, &agent); err != nil {
+		return Agent{}, fmt.Errorf("read agent %s: %w", name, err)
+	}
+	return agent, nil
+}
+
+// List gives one page of executions.
+func (c *Client) List(ctx context.Context, f Filter) (Page, error) {
+	q := url.Values{}
+	for _, status := range f.Status {
+		q.Add("status", string(status))
+	}
+	set := func(name, value string) {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	set("agentType", f.AgentType)
+	set("q", f.Query)
+	set("cursor", f.Cursor)
+	if !f.Since.IsZero() {
+		q.Set("since", f.Since.UTC().Format(time.RFC3339Nano))
+	}
+	if !f.Until.IsZero() {
+		q.Set("until", f.Until.UTC().Format(time.RFC3339Nano))
+	}
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
+	}
+	var page Page
+	err := c.get(ctx, "api/executions", q, &page)
+	return page, err
+}
+
+// Get gives an execution's record without a live connection.
+func (c *Client) Get(ctx context.Context, executionID string) (protocol.Record, error) {
+	var record protocol.Record
+	err := c.get(ctx, "api/executions/"+url.PathEscape(executionID), nil, &record)
+	return record, err
+}
+
+// Log gives an execution's output as the agent wrote it, so far. The caller closes it.
+func (c *Client) Log(ctx context.Context, executionID string) (io.ReadCloser, error) {
+	answer, err := c.request(ctx, http.MethodGet, "api/executions/"+url.PathEscape(executionID)+"/log", nil)
+	if err != nil {
+		return nil, err
+	}
+	return answer.Body, nil
+}
+
+// IssueTicket gives a ticket with which a browser can sign in once: open LoginURL with it.
+func (c *Client) IssueTicket(ctx context.Context) (Ticket, error) {
+	answer, err := c.request(ctx, http.MethodPost, "api/tickets", nil)
+	if err != nil {
+		return Ticket{}, err
+	}
+	defer answer.Body.Close()
+	var ticket Ticket
+	if err := json.NewDecoder(answer.Body).Decode(&ticket); err != nil {
+		return Ticket{}, fmt.Errorf("read the ticket: %w", err)
+	}
+	return ticket, nil
+}
+
+// LoginURL is the address that signs a browser in with a ticket.
+func (c *Client) LoginURL(ticket string) string {
+	return c.url("login", url.Values{"ticket": {ticket}})
+}
+
+// Healthy reports whether a server answers, nil if so. It needs no credential.
+func (c *Client) Healthy(ctx context.Context) error {
+	answer, err := c.request(ctx, http.MethodGet, "healthz", nil)
+	if err != nil {
+		return err
+	}
+	return answer.Body.Close()
+}
+
+func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
+	answer, err := c.request(ctx, http.MethodGet, path, query)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
+		return fmt.Errorf("read the answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+// request makes a request and turns a refusal into an error. A credential that has expired is
+// renewed once.
+func (c *Client) request(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
+	for renewed := false; ; renewed = true {
+		r, err := http.NewRequestWithContext(ctx, method, c.url(path, query), nil)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := c.do(r)
+		if err != nil {
+			return nil, fmt.Errorf("ask the server at %s: %w", c.base.Host, err)
+		}
+		if answer.StatusCode < 400 {
+			return answer, nil
+		}
+		refused := problem(answer)
+		answer.Body.Close()
+		if refused.Code != protocol.Unauthenticated || renewed {
+			return nil, refused
+		}
+		if _, err := c.credential(ctx, true); err != nil {
+			if errors.Is(err, ErrCredential) {
+				return nil, refused
+			}
+			return nil, err
+		}
+	}
+}

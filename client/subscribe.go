@@ -1,0 +1,106 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"claudeops/internal/execution"
+	"claudeops/protocol"
+)
+
+// Subscribe yields every event of an execution after the cursor, each once and in order, until the
+// one that ends the execution, or until ctx ends or the loop is left. Seq 0 is the start. Lost
+// connections and restarts of the server are bridged without a word (WithState tells of them).
+//
+// Events that the server cannot give any more are told by a *GapError in their place, after which
+// the iteration goes on. Any other error is the last thing yielded: the server's refusal (*Error),
+// the end of ctx, or of the client.
+func (c *Client) Subscribe(ctx context.Context, cursor protocol.Cursor) iter.Seq2[protocol.Event, error] {
+	return func(yield func(protocol.Event, error) bool) {
+		for m, err := range c.Messages(ctx, cursor) {
+			var e protocol.Event
+			if err == nil {
+				e, err = m.Event()
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// Messages is Subscribe without decoding: for those who pass events on, or need very many of them.
+func (c *Client) Messages(ctx context.Context, cursor protocol.Cursor) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		if err := execution.ValidateID(cursor.ExecutionID); err != nil {
+			yield(Message{}, &Error{Code: protocol.BadRequest, Message: err.Error()})
+			return
+		}
+		sub, err := c.subscribe(cursor)
+		if err != nil {
+			yield(Message{}, err)
+			return
+		}
+		defer c.unsubscribe(sub)
+		var h header
+		for {
+			items, err := c.take(ctx, sub)
+			if err != nil {
+				yield(Message{}, err)
+				return
+			}
+			if len(items) == 0 {
+				return
+			}
+			for _, it := range items {
+				if it.gap != nil {
+					if !yield(Message{}, it.gap) {
+						return
+					}
+					continue
+				}
+				for lines := it.lines; len(lines) > 0; {
+					var line []byte
+					line, lines = nextLine(lines)
+					if err := readHeader(line, &h); err != nil {
+						yield(Message{}, fmt.Errorf("read an event of %s: %w", cursor.ExecutionID, err))
+						return
+					}
+					if !yield(Message{Type: h.kind, ExecutionID: cursor.ExecutionID, Seq: h.seq, Raw: line}, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Tail gives the cursor from which the last n events of an execution follow.
+func (c *Client) Tail(ctx context.Context, executionID string, n uint64) (protocol.Cursor, error) {
+	record, err := c.Status(ctx, executionID)
+	if err != nil {
+		return protocol.Cursor{}, err
+	}
+	cursor := protocol.Cursor{ExecutionID: executionID}
+	if record.Head > n {
+		cursor.Seq = record.Head - n
+	}
+	return cursor, nil
+}
+
+// Wait follows an execution to its end and gives its record.
+func (c *Client) Wait(ctx context.Context, executionID string) (protocol.Record, error) {
+	record, err := c.Status(ctx, executionID)
+	if err != nil || record.Terminal {
+		return record, err
+	}
+	for _, err := range c.Messages(ctx, protocol.Cursor{ExecutionID: executionID, Seq: record.Head}) {
+		var gap *GapError
+		if err != nil && !errors.As(err, &gap) {
+			return record, err
+		}
+	}
+	return c.Status(ctx, executionID)
+}
