@@ -57,14 +57,14 @@ func generate(root string) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = referenceDocument(root, m)
+	reference, err := referenceDocument(root, m)
 	if err != nil {
 		return nil, err
 	}
 	return []file{
 		{typescriptPath, typescript(m)},
-		//{asyncapiPath, asyncapi(m)},
-		//{referencePath, reference},
+		{asyncapiPath, asyncapi(m)},
+		{referencePath, reference},
 	}, nil
 }
 

@@ -36,6 +36,8 @@ type value struct {
 	values []string // of an enum without one
 	elem   *value
 	length int // of an array with a fixed length; 0 is any
+
+	unsigned bool // of an integer: from 0 to protocol.MaxSeq
 }
 
 // field is one field of a message or object.
@@ -43,6 +45,7 @@ type field struct {
 	name     string
 	doc      string
 	optional bool
+	sparse   bool // not written when it is empty, though its message always has it
 	value    value
 }
 
@@ -142,6 +145,10 @@ func newModel(root string) (*model, error) {
 		}
 		m.enums = append(m.enums, enum{name, e.doc, e.values})
 	}
+	// Some constants of that name only mark what needs no permission.
+	source.permissions.values = slices.DeleteFunc(source.permissions.values, func(c constant) bool {
+		return !slices.Contains(protocol.Permissions, c.value)
+	})
 	m.enums = append(m.enums, source.permissions)
 	slices.SortFunc(m.enums, func(a, b enum) int { return strings.Compare(a.name, b.name) })
 
@@ -149,7 +156,7 @@ func newModel(root string) (*model, error) {
 	for i := range m.events {
 		m.events[i].fields = append([]field{
 			{name: "executionId", value: value{kind: stringKind}},
-			{name: "seq", doc: "1, 2, 3 … without a hole within the execution", value: value{kind: integerKind}},
+			{name: "seq", doc: "1, 2, 3 … without a hole within the execution", value: value{kind: integerKind, unsigned: true}},
 			{name: "timestamp", value: value{kind: timeKind}},
 		}, m.events[i].fields...)
 	}
@@ -197,7 +204,13 @@ func (b *builder) union(into *[]message, of reflect.Type, specs []protocol.Spec,
 					b.fail("%s: %s has no field %q", spec.Type, of, name)
 					return
 				}
-				m.fields = append(m.fields, field{name, b.source.structs[of.Name()].fields[f.Name], optional, b.fieldValue(spec.Type, name, f.Type)})
+				m.fields = append(m.fields, field{
+					name:     name,
+					doc:      b.source.structs[of.Name()].fields[f.Name],
+					optional: optional,
+					sparse:   omitsEmpty(f) && f.Type.Kind() != reflect.Pointer,
+					value:    b.fieldValue(spec.Type, name, f.Type),
+				})
 			}
 		}
 		add(spec.Required, false)
@@ -215,11 +228,16 @@ func (b *builder) fields(of reflect.Type, wire string) []field {
 			fields = append(fields, b.fields(f.Type, wire)...)
 			continue
 		}
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "type" && wire != "" {
 			continue
 		}
-		fields = append(fields, field{name, b.source.structs[of.Name()].fields[f.Name], strings.Contains(options, "omitempty"), b.fieldValue(wire, name, f.Type)})
+		fields = append(fields, field{
+			name:     name,
+			doc:      b.source.structs[of.Name()].fields[f.Name],
+			optional: omitsEmpty(f),
+			value:    b.fieldValue(wire, name, f.Type),
+		})
 	}
 	return fields
 }
@@ -241,7 +259,7 @@ func (b *builder) value(t reflect.Type) value {
 	case reflect.TypeFor[time.Time](), reflect.TypeFor[execution.Time]():
 		return value{kind: timeKind}
 	case reflect.TypeFor[protocol.Seq]():
-		return value{kind: integerKind}
+		return value{kind: integerKind, unsigned: true}
 	}
 	if name, ok := enumNames[t]; ok {
 		return value{kind: enumKind, name: name}
@@ -253,8 +271,10 @@ func (b *builder) value(t reflect.Type) value {
 		return value{kind: stringKind}
 	case reflect.Bool:
 		return value{kind: boolKind}
-	case reflect.Int, reflect.Int64, reflect.Uint64:
+	case reflect.Int, reflect.Int64:
 		return value{kind: integerKind}
+	case reflect.Uint64:
+		return value{kind: integerKind, unsigned: true}
 	case reflect.Float64:
 		return value{kind: numberKind}
 	case reflect.Slice, reflect.Array:
@@ -284,6 +304,11 @@ func fieldNamed(of reflect.Type, name string) (reflect.StructField, bool) {
 		}
 	}
 	return reflect.StructField{}, false
+}
+
+func omitsEmpty(f reflect.StructField) bool {
+	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return strings.Contains(options, "omitempty")
 }
 
 // pascal turns a type on the wire into a name: logs:subscribe becomes LogsSubscribe.

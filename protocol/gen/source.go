@@ -105,7 +105,7 @@ func (s *source) read(decl *ast.GenDecl) error {
 				e := s.enums[of.Name]
 				e.values = append(e.values, c)
 				s.enums[of.Name] = e
-			case strings.HasPrefix(c.name, "Perm") && c.name != "PermNone":
+			case strings.HasPrefix(c.name, "Perm"):
 				s.permissions.values = append(s.permissions.values, c)
 			case strings.HasPrefix(c.name, "Close"):
 				s.closings = append(s.closings, c)
