@@ -1,0 +1,565 @@
+import { describeEvent } from "./describe.js";
+import { isTerminalType, type LogEvent } from "./event.js";
+import { Find } from "./find.js";
+import { onFrame } from "./frame.js";
+import { Heights } from "./heights.js";
+import type { LineRange } from "./permalink.js";
+import {
+  type BuiltPage,
+  buildPage,
+  type Carry,
+  columns,
+  DRAWN_LIMIT,
+  NOTHING_OPEN,
+  type Row,
+} from "./rows.js";
+import { DEFAULT_SETTINGS, isShown, type LogSettings } from "./settings.js";
+import { type LogState, type LogStore, PAGE_SIZE } from "./store.js";
+import { Viewport } from "./viewport.js";
+
+/** Pages without a single shown line that are looked through before the reader is asked whether to go on. */
+const SCAN_PAGES = 800;
+
+/** One row to draw. */
+export interface DrawnRow {
+  readonly seq: number;
+  /** null while its event is not here. */
+  readonly row: Row | null;
+  readonly version: number;
+  readonly expanded: boolean;
+  /** The group that begins here is folded away. */
+  readonly folded: boolean;
+  readonly selected: boolean;
+}
+
+/** Everything a viewer draws. A change is a new object. */
+export interface LogView {
+  readonly rows: readonly DrawnRow[];
+  /** Where the first row begins inside the scrolled element. */
+  readonly y: number;
+  /** Height of the scrolled element. */
+  readonly spacer: number;
+  /** Where the scrolled element should stand, when it must be moved. */
+  readonly scrollTo: number | null;
+  readonly store: LogState;
+  readonly settings: LogSettings;
+  readonly follow: boolean;
+  /** Lines that came since following was paused. */
+  readonly newLines: number;
+  /** Share of the log above, and share of it in sight. */
+  readonly start: number;
+  readonly share: number;
+  readonly selection: LineRange | null;
+  /** Widest line seen, in columns. */
+  readonly columns: number;
+  /** Filters have hidden so much that looking on waits for a word. */
+  readonly scanPaused: boolean;
+  /** When relative times count from. */
+  readonly origin: number;
+  readonly version: number;
+}
+
+/**
+ * What one viewer shows of a log: rows, heights, where one stands, what is folded, found and
+ * selected. Knows no DOM and no React; a component draws its view and tells it what the reader does.
+ */
+export class LogModel {
+  readonly store: LogStore;
+  readonly find: Find;
+  readonly #heights = new Heights(PAGE_SIZE, 20);
+  readonly #viewport = new Viewport(this.#heights);
+  readonly #built = new Map<number, BuiltPage>();
+  readonly #versions = new Map<number, number>();
+  readonly #expanded = new Set<number>();
+  /** Folded groups: the row they begin at, the row they end before. */
+  readonly #folds = new Map<number, number>();
+  readonly #measured = new Map<number, number>();
+  readonly #listeners = new Set<() => void>();
+  #leave: (() => void) | null = null;
+  #settings: LogSettings;
+  #follow = true;
+  #pausedAt = 0;
+  #selection: LineRange | null = null;
+  #charsPerLine = 0;
+  #columns = 0;
+  #scanLeft = SCAN_PAGES;
+  #scanPaused = false;
+  #pending: { seq: number; where: "top" | "middle" } | null = null;
+  #view: LogView | null = null;
+  #version = 0;
+  #stale = false;
+  #cancelFrame: (() => void) | null = null;
+  #origin = Number.NaN;
+
+  constructor(store: LogStore, settings: LogSettings = DEFAULT_SETTINGS) {
+    this.store = store;
+    this.#settings = settings;
+    this.find = new Find(store, () => this.#invalidate());
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    this.#leave ??= this.store.subscribe(this.#onStore);
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      this.#leave?.();
+      this.#leave = null;
+      this.find.stop();
+      this.#cancelFrame?.();
+      this.#cancelFrame = null;
+    };
+  };
+
+  readonly getView = (): LogView => {
+    this.#view ??= this.#draw();
+    return this.#view;
+  };
+
+  /** The size of what is seen, of a row, and how many characters fit a line. */
+  setSize(height: number, rowHeight: number, charsPerLine: number): void {
+    const viewport = this.#viewport;
+    const reflow = this.#settings.wrap && charsPerLine !== this.#charsPerLine;
+    if (viewport.height === height && this.#heights.rowHeight === rowHeight && !reflow) {
+      this.#charsPerLine = charsPerLine;
+      return;
+    }
+    const first = viewport.height === 0;
+    const row = viewport.row;
+    const atEnd = this.#follow;
+    viewport.height = height;
+    this.#charsPerLine = charsPerLine;
+    if (this.#heights.rowHeight !== rowHeight || reflow) this.#reflow(rowHeight);
+    if (atEnd) viewport.toEnd();
+    else if (!first) viewport.reveal(row, "top");
+    this.#settlePending();
+    this.#invalidateNow();
+  }
+
+  /** The scrolled element has moved. */
+  scrolled(top: number): void {
+    const viewport = this.#viewport;
+    const delta = top - viewport.top;
+    if (delta === 0) return;
+    viewport.scrolled(top);
+    if (delta < 0 && !viewport.atEnd) this.#pause();
+    else if (delta > 0 && viewport.atEnd && !this.#scanPaused) this.#resume();
+    this.#pending = null;
+    this.#invalidateNow();
+  }
+
+  /** The scrolled element stands where the last view wanted it. */
+  settled(top: number): void {
+    this.#viewport.top = top;
+  }
+
+  /** The movement is over: the element may be put right. */
+  rest(): void {
+    if (Math.abs(this.#viewport.wantedTop - this.#viewport.top) >= 1) this.#invalidateNow(true);
+  }
+
+  /** Moves by whole lines or pages, for keys. */
+  moveBy(pixels: number): void {
+    this.#viewport.moveBy(pixels);
+    if (pixels < 0) this.#pause();
+    else if (this.#viewport.atEnd) this.#resume();
+    this.#invalidateNow(true);
+  }
+
+  get pageStep(): number {
+    return Math.max(this.#heights.rowHeight, this.#viewport.height - 2 * this.#heights.rowHeight);
+  }
+
+  get rowHeight(): number {
+    return this.#heights.rowHeight;
+  }
+
+  /** Goes to a share of the whole log, for the rail. */
+  moveToShare(share: number): void {
+    this.#viewport.moveTo(share * this.#viewport.maxPosition);
+    if (this.#viewport.atEnd) this.#resume();
+    else this.#pause();
+    this.#invalidateNow(true);
+  }
+
+  setFollow(follow: boolean): void {
+    if (follow) {
+      this.#resume();
+      this.#viewport.toEnd();
+    } else this.#pause();
+    this.#invalidateNow(true);
+  }
+
+  /** Shows a line. Before the log is open, it is remembered. */
+  goTo(seq: number, where: "top" | "middle" = "middle"): void {
+    this.#pause();
+    this.#pending = { seq, where };
+    this.#settlePending();
+    this.#invalidateNow(true);
+  }
+
+  toStart(): void {
+    this.#pause();
+    this.#pending = null;
+    this.#viewport.moveTo(0);
+    this.#invalidateNow(true);
+  }
+
+  select(selection: LineRange | null): void {
+    this.#selection = selection;
+    this.#invalidateNow();
+  }
+
+  setSettings(change: Partial<LogSettings>): void {
+    const before = this.#settings;
+    this.#settings = { ...before, ...change };
+    const after = this.#settings;
+    if (
+      before.wrap !== after.wrap ||
+      before.level !== after.level ||
+      before.stream !== after.stream ||
+      before.progress !== after.progress
+    ) {
+      const row = this.#viewport.row;
+      this.#scanLeft = SCAN_PAGES;
+      this.#reflow(this.#heights.rowHeight);
+      if (this.#follow) this.#viewport.toEnd();
+      else this.#viewport.reveal(row, "top");
+    }
+    this.#invalidateNow(true);
+  }
+
+  /** Goes on looking for lines that the filters show. */
+  lookFurther(): void {
+    this.#scanLeft = SCAN_PAGES;
+    this.#scanPaused = false;
+    this.#invalidateNow();
+  }
+
+  toggle(seq: number): void {
+    if (!this.#expanded.delete(seq)) this.#expanded.add(seq);
+    this.#measured.delete(seq);
+    this.#measurePage(Math.floor((seq - 1) / PAGE_SIZE));
+    this.#invalidateNow();
+  }
+
+  /** Folds the group that begins at a row, or unfolds it. */
+  async toggleGroup(seq: number): Promise<void> {
+    if (this.#folds.has(seq)) {
+      const end = this.#folds.get(seq) as number;
+      this.#folds.delete(seq);
+      this.#measureRange(seq, end);
+      this.#invalidateNow();
+      return;
+    }
+    const end = await this.#groupEnd(seq);
+    this.#folds.set(seq, end);
+    this.#measureRange(seq, end);
+    this.#invalidateNow();
+  }
+
+  /** A drawn row turned out to be of another height. */
+  measured(heights: ReadonlyMap<number, number>): void {
+    const pages = new Set<number>();
+    for (const [seq, height] of heights) {
+      if (height === this.#heights.heightOf(seq - 1)) continue;
+      this.#measured.set(seq, height);
+      pages.add(Math.floor((seq - 1) / PAGE_SIZE));
+    }
+    if (pages.size === 0) return;
+    for (const page of pages) this.#measurePage(page);
+    if (this.#follow) this.#viewport.toEnd();
+    this.#invalidateNow();
+  }
+
+  /** The row of a line, where it is here. */
+  row(seq: number): Row | null {
+    return this.#built.get(Math.floor((seq - 1) / PAGE_SIZE))?.rows[(seq - 1) % PAGE_SIZE] ?? null;
+  }
+
+  /** The shown row after or before another, among those that are here. */
+  neighbour(seq: number, direction: 1 | -1): number | null {
+    const head = this.store.getState().head;
+    for (let next = seq + direction; next >= 1 && next <= head; next += direction) {
+      if (this.#heights.heightOf(next - 1) > 0) return next;
+      if (Math.abs(next - seq) > 4 * PAGE_SIZE) return null;
+    }
+    return null;
+  }
+
+  /** Brings a row just into sight, for keys. */
+  reveal(seq: number): void {
+    this.#viewport.reveal(seq - 1, "nearest");
+    if (this.#viewport.atEnd) this.#resume();
+    else this.#pause();
+    this.#invalidateNow(true);
+  }
+
+  /** The first row in sight. */
+  get topSeq(): number {
+    return this.#viewport.row + 1;
+  }
+
+  /** The last row in sight. */
+  get bottomSeq(): number {
+    return Math.max(1, this.#heights.at(this.#viewport.position + this.#viewport.height - 1).row + 1);
+  }
+
+  /** Where a line lies, as a share of the whole. */
+  shareOf(seq: number): number {
+    return this.#heights.total === 0 ? 0 : this.#heights.top(seq - 1) / this.#heights.total;
+  }
+
+  /** The text of lines, without numbers, times and escapes; fetched where it is not here. */
+  async textOf(range: LineRange, plain: (text: string) => string, signal: AbortSignal): Promise<string> {
+    const lines: string[] = [];
+    const open = new Map<string, number>();
+    for await (const batch of this.store.scan(range.from, range.to, signal)) {
+      for (const item of batch) {
+        if (item.type === "logs:gap" || !("seq" in item)) continue;
+        if (item.type !== "execution:log") {
+          const words = describeEvent(item);
+          if (words && range.from === range.to) lines.push(words.text);
+          continue;
+        }
+        const event = item as LogEvent;
+        const stream = event.stream ?? "stdout";
+        const at = open.get(stream);
+        if (at !== undefined) lines[at] += event.message ?? "";
+        else lines.push(event.message ?? "");
+        if (event.partial) open.set(stream, at ?? lines.length - 1);
+        else open.delete(stream);
+      }
+    }
+    return lines.map(plain).join("\n");
+  }
+
+  readonly #onStore = (): void => {
+    this.find.arrived(this.store.getState().head);
+    this.#invalidateNow();
+  };
+
+  #pause(): void {
+    if (!this.#follow) return;
+    this.#follow = false;
+    this.#pausedAt = this.store.getState().head;
+  }
+
+  #resume(): void {
+    this.#follow = true;
+    this.#pending = null;
+    this.#scanLeft = Math.max(this.#scanLeft, SCAN_PAGES / 2);
+  }
+
+  #invalidate(): void {
+    if (this.#cancelFrame) return;
+    this.#cancelFrame = onFrame(() => {
+      this.#cancelFrame = null;
+      this.#invalidateNow();
+    });
+  }
+
+  #sync = false;
+
+  #invalidateNow(sync = false): void {
+    this.#sync ||= sync;
+    this.#view = null;
+    this.#stale = true;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #reflow(rowHeight: number): void {
+    this.#measured.clear();
+    this.#heights.reset(rowHeight);
+    for (const page of this.#built.keys()) this.#measurePage(page);
+    for (const [start, end] of this.#folds) this.#measureRange(start, end);
+    this.#columns = this.#settings.wrap ? 0 : this.#columns;
+  }
+
+  #settlePending(): void {
+    const pending = this.#pending;
+    const { head, opening } = this.store.getState();
+    if (!pending || head === 0 || this.#viewport.height === 0) return;
+    const seq = Math.min(pending.seq, head);
+    this.#heights.resize(head);
+    let target = seq;
+    const row = this.row(seq);
+    if (row?.joins) target = row.joins;
+    this.#viewport.reveal(target - 1, pending.where);
+    if (!opening && row) this.#pending = null;
+  }
+
+  /** Takes over what the store has, then says what to draw. */
+  #draw(): LogView {
+    if (this.#stale || this.#version === 0) {
+      this.#stale = false;
+      this.#takeOver();
+    }
+    this.#version++;
+    const viewport = this.#viewport;
+    const heights = this.#heights;
+    const state = this.store.getState();
+    if (this.#follow) viewport.toEnd();
+    this.#settlePending();
+    let scrollTo: number | null = null;
+    if (this.#sync || this.#follow || viewport.mustSync) {
+      this.#sync = false;
+      const wanted = Math.round(viewport.wantedTop);
+      if (Math.abs(wanted - viewport.top) >= 1) scrollTo = wanted;
+      viewport.top = wanted;
+    }
+    const { first, last, y } = viewport.window(Math.min(600, viewport.height));
+    const rows: DrawnRow[] = [];
+    const pages: number[] = [];
+    this.#scanPaused = false;
+    for (
+      let page = Math.floor(first / PAGE_SIZE);
+      page <= Math.floor(last / PAGE_SIZE) && last >= 0;
+      page++
+    ) {
+      const built = this.#built.get(page);
+      const empty = heights.pageHeight(page) === 0;
+      if (empty) continue;
+      if (!built && this.#scanning && this.#scanLeft <= 0) {
+        this.#scanPaused = true;
+        continue;
+      }
+      pages.push(page);
+      const from = Math.max(first, page * PAGE_SIZE);
+      const to = Math.min(last, (page + 1) * PAGE_SIZE - 1);
+      for (let index = from; index <= to; index++) {
+        if (heights.heightOf(index) === 0) continue;
+        const row = built?.rows[index - page * PAGE_SIZE] ?? null;
+        const seq = index + 1;
+        rows.push({
+          seq,
+          row,
+          version: row?.version ?? 0,
+          expanded: this.#expanded.has(seq),
+          folded: this.#folds.has(seq),
+          selected: this.#selection !== null && seq >= this.#selection.from && seq <= this.#selection.to,
+        });
+      }
+    }
+    this.store.want(pages);
+    const total = heights.total;
+    return {
+      rows,
+      y,
+      spacer: viewport.spacer,
+      scrollTo,
+      store: state,
+      settings: this.#settings,
+      follow: this.#follow,
+      newLines: this.#follow ? 0 : Math.max(0, state.head - this.#pausedAt),
+      start: total <= viewport.height ? 0 : viewport.position / total,
+      share: total <= viewport.height ? 1 : viewport.height / total,
+      selection: this.#selection,
+      columns: this.#columns,
+      scanPaused: this.#scanPaused,
+      origin: this.#origin,
+      version: this.#version,
+    };
+  }
+
+  get #scanning(): boolean {
+    return this.#settings.level !== "debug" || this.#settings.stream !== "all";
+  }
+
+  #takeOver(): void {
+    const { head } = this.store.getState();
+    this.#heights.resize(head);
+    for (const page of this.#built.keys()) {
+      if (this.store.page(page)) continue;
+      this.#built.delete(page);
+      this.#versions.delete(page);
+      this.#heights.forgetRows(page);
+    }
+    const count = this.store.pageCount;
+    for (const index of this.store.heldPages()) {
+      const page = this.store.page(index);
+      if (!page || index >= count) continue;
+      const before: Carry = this.#built.get(index - 1)?.carry ?? NOTHING_OPEN;
+      const previous = this.#built.get(index);
+      if (previous && this.#versions.get(index) === page.version && previous.before === before) continue;
+      const built = buildPage(page, before, describeEvent, previous);
+      this.#built.set(index, built);
+      this.#versions.set(index, page.version);
+      this.#measurePage(index);
+      // A joined line may have grown in the page before.
+      if (before !== NOTHING_OPEN) this.#measurePage(index - 1);
+      if (this.#scanning && !previous && this.#heights.pageHeight(index) === 0) this.#scanLeft--;
+      if (Number.isNaN(this.#origin) || index === 0) {
+        const time = built.rows.find((row) => row !== null && !Number.isNaN(row.time))?.time;
+        if (time !== undefined && !(time > this.#origin)) this.#origin = time;
+      }
+    }
+  }
+
+  setOrigin(origin: number): void {
+    this.#origin = origin;
+    this.#invalidate();
+  }
+
+  #measurePage(index: number): void {
+    const built = this.#built.get(index);
+    if (!built) return;
+    const rowHeight = this.#heights.rowHeight;
+    const heights: number[] = [];
+    for (let i = 0; i < built.rows.length; i++) {
+      const row = built.rows[i] as Row | null;
+      heights.push(row === null ? rowHeight : this.#heightOf(row, rowHeight));
+    }
+    this.#heights.setRows(index, heights);
+  }
+
+  #heightOf(row: Row, rowHeight: number): number {
+    if (!isShown(row, this.#settings) || this.#isFolded(row.seq)) return 0;
+    const measured = this.#measured.get(row.seq);
+    if (measured !== undefined) return measured;
+    const shown = row.text.length > DRAWN_LIMIT ? row.text.slice(0, DRAWN_LIMIT) : row.text;
+    const width = columns(shown);
+    if (!this.#settings.wrap || this.#charsPerLine <= 0) {
+      if (width > this.#columns) this.#columns = width;
+      return rowHeight;
+    }
+    return rowHeight * Math.max(1, Math.ceil(width / this.#charsPerLine));
+  }
+
+  #isFolded(seq: number): boolean {
+    for (const [start, end] of this.#folds) if (seq > start && seq < end) return true;
+    return false;
+  }
+
+  #measureRange(start: number, end: number): void {
+    const first = Math.floor((start - 1) / PAGE_SIZE);
+    const last = Math.min(Math.floor((end - 1) / PAGE_SIZE), this.store.pageCount - 1);
+    const folded = this.#folds.has(start);
+    for (let page = first; page <= last; page++) {
+      if (this.#built.has(page)) this.#measurePage(page);
+      else if (!folded) this.#heights.clearPage(page);
+      else if (page * PAGE_SIZE + 1 > start && (page + 1) * PAGE_SIZE < end)
+        this.#heights.setRows(page, NO_HEIGHTS);
+    }
+  }
+
+  /** The row at which a group's inside is over: its end, the next group, or the end of the log. */
+  async #groupEnd(seq: number): Promise<number> {
+    const head = this.store.getState().head;
+    const ends = (event: LogEvent): boolean => {
+      if (isTerminalType(event.type)) return true;
+      const data = event.data as Record<string, unknown> | null | undefined;
+      return (
+        typeof data === "object" &&
+        data !== null &&
+        ("group" in data || "groupEnd" in data || "endgroup" in data)
+      );
+    };
+    for await (const batch of this.store.scan(seq + 1, head, new AbortController().signal)) {
+      for (const item of batch) if ("seq" in item && ends(item)) return item.seq;
+    }
+    return head + 1;
+  }
+}
+
+const NO_HEIGHTS: readonly number[] = new Array<number>(PAGE_SIZE).fill(0);
