@@ -35,9 +35,9 @@ type Hub struct {
 	journals Journals
 	headroom int
 
-	mu     sync.Mutex // guards feeds, and refs in each
-	feeds  map[string]*feed
-	ended  sync.WaitGroup
+	mu    sync.Mutex // guards feeds, and refs in each
+	feeds map[string]*feed
+	ended sync.WaitGroup
 
 	pressure pressure
 

@@ -38,8 +38,9 @@ type Sub struct {
 
 // Start says where a reader begins.
 type Start struct {
-	Since uint64 // after this event; 0 is the start
-	Tail  uint64 // when set: the last so many events, whatever Since says
+	Since  uint64 // after this event; 0 is the start
+	Tail   uint64 // the last so many events, when AtTail
+	AtTail bool   // whatever Since says
 }
 
 // ErrAhead is given for a cursor past the journal's end.
@@ -63,7 +64,7 @@ func (h *Hub) Subscribe(id string, start Start, sink Sink) (s *Sub, from, head u
 	}
 	f.advance(end)
 	since := start.Since
-	if start.Tail > 0 {
+	if start.AtTail {
 		since = end.Seq - min(end.Seq, start.Tail)
 	}
 	if since > end.Seq {

@@ -31,7 +31,7 @@ type Conn struct {
 	early   []byte // what came together with the handshake
 
 	// Pull gives the next frame for a client that lags, or nil when there is none: Wake asks again.
-	// It is called by one goroutine at a time and may block. Set it before Serve.
+	// It is called by one goroutine at a time and may block; the frame is used until the next call.
 	Pull func() []byte
 
 	// OnMessage is called with each text message, on the connection's own goroutine; its payload is
@@ -72,33 +72,34 @@ func (c *Conn) Deflate() bool { return c.deflate }
 // RemoteAddr is the client's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 
-// Send writes a prebuilt frame if the client can take it now. False means it lags: nothing of the
+// Send writes a prebuilt frame if the client can take it now. Not sent means it lags: nothing of the
 // frame was or will be sent, and its owner should offer it through Pull. A frame that fits only in
-// part counts as sent; the rest goes first as soon as there is room. frame must not change later.
-func (c *Conn) Send(frame []byte) bool {
+// part counts as sent; the rest goes first as soon as there is room, and kept says that the frame's
+// bytes must stay as they are until then.
+func (c *Conn) Send(frame []byte) (sent, kept bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.pumping {
-		return false
+	if c.closed || c.closing != nil || c.pumping {
+		return false, false
 	}
 	if c.raw == nil {
 		c.rest = frame
 		c.startPumpLocked()
-		return true
+		return true, true
 	}
 	n, err := c.writeNow(frame)
 	switch {
-	case n == len(frame):
-		return true
 	case err != nil:
 		c.failLocked()
-		return false
+		return false, false
+	case n == len(frame):
+		return true, false
 	case n == 0:
-		return false
+		return false, false
 	}
 	c.rest = frame[n:]
 	c.startPumpLocked()
-	return true
+	return true, true
 }
 
 // Urgent sends a frame ahead of everything that waits behind a slow client. It never blocks.
@@ -152,6 +153,13 @@ func (c *Conn) Backlog() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.pumping
+}
+
+// Crowded reports whether so much waits ahead of log bytes that more of it would be a queue.
+func (c *Conn) Crowded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting > maxUrgent/4
 }
 
 // Wake says that Pull has something.
