@@ -91,7 +91,7 @@ type Request struct {
 	Since *Seq `json:"since,omitempty"`
 	Tail  *Seq `json:"tail,omitempty"`
 
-	Status     string `json:"status,omitempty"`
+	Status     string `json:"status,omitempty"`     // one or several, separated by commas
 	IntervalMs int64  `json:"intervalMs,omitempty"` // milliseconds
 
 	Query         string `json:"query,omitempty"`

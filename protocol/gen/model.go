@@ -125,7 +125,6 @@ var narrowed = map[string]value{
 	"decision":     {kind: enumKind, values: []string{"allow", "deny"}},
 	"direction":    {kind: enumKind, values: []string{"next", "previous"}},
 	"onDisconnect": {kind: enumKind, values: []string{"continue", "cancel"}},
-	protocol.TypeExecutionsSubscribe + ".status": {kind: enumKind, name: "Status"},
 	execution.TypeFailed + ".reason":             {kind: enumKind, name: "FailureReason"},
 	protocol.TypeLogsGap + ".reason":             {kind: enumKind, values: []string{"damaged", "retention"}},
 }

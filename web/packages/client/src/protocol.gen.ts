@@ -630,7 +630,8 @@ export interface ExecutionsSubscribeMessage {
   /** echoed in the answer */
   readonly id?: string;
   readonly agentType?: string;
-  readonly status?: Status;
+  /** one or several, separated by commas */
+  readonly status?: string;
 }
 
 /** Ends that subscription. */
