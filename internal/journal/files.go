@@ -1,0 +1,403 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+
+	"claudeops/internal/execution"
+)
+
+// The names within an execution's directory that the journal owns.
+const (
+	dataName  = "events.ndjson"
+	indexName = "events.idx"
+	lockName  = "lock"
+)
+
+// removedName is the directory where what is being removed goes first, so that an execution is
+// either there with all that belongs to it or not at all. No execution's id can be this.
+const removedName = ".removed"
+
+// Files keeps journals as files: DIR/executions/<id>/.
+type Files struct {
+	dir   string // of all executions
+	layer layer
+
+	// buffers holds *[]byte of walkBuffer bytes.
+	buffers sync.Pool
+
+	mu     sync.Mutex
+	views  map[string]*view // those that have readers
+	closed bool
+}
+
+// Option changes how OpenDir works.
+type Option func(*Files)
+
+// OpenDir opens the journals below a data directory, making DIR/executions when it is missing.
+func OpenDir(dataDir string, opts ...Option) (*Files, error) {
+	dir, err := filepath.Abs(filepath.Join(dataDir, "executions"))
+	if err != nil {
+		return nil, fmt.Errorf("open journals in %s: %w", dataDir, err)
+	}
+	f := &Files{dir: dir, views: make(map[string]*view)}
+	f.buffers.New = func() any { b := make([]byte, walkBuffer); return &b }
+	for _, o := range opts {
+		o(f)
+	}
+	if f.layer == nil {
+		if err := makePrivate(dir); err != nil {
+			return nil, fmt.Errorf("open journals in %s: %w", dataDir, err)
+		}
+		if f.layer, err = openDisk(dir); err != nil {
+			return nil, fmt.Errorf("open journals in %s: %w", dataDir, err)
+		}
+	}
+	return f, nil
+}
+
+// makePrivate makes a directory and those above it that are missing, each for its owner alone and
+// durable. The mode of one that exists is left to whoever made it.
+func makePrivate(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = makePrivate(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o700)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { // the umask may have taken too much
+		return err
+	}
+	parent, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	return errors.Join(parent.Sync(), parent.Close())
+}
+
+// Close gives the directory up. Writers and readers opened before are not affected.
+func (f *Files) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	return f.layer.Close()
+}
+
+// Create begins the journal of a new execution and returns its only writer.
+func (f *Files) Create(id string) (Writer, error) {
+	w, err := f.create(id)
+	if err != nil {
+		return nil, fmt.Errorf("create execution %s: %w", shown(id), err)
+	}
+	return w, nil
+}
+
+func (f *Files) create(id string) (_ *writer, err error) {
+	if err := execution.ValidateID(id); err != nil {
+		return nil, err
+	}
+	exists, err := f.layer.Exists(id + "/" + dataName)
+	if err != nil {
+		return nil, err
+	}
+	if exists {
+		return nil, ErrExists
+	}
+	// Taken back on failure, last made first. The directory only goes if it is empty: others may
+	// keep files of the execution there.
+	var undo []func() error
+	defer func() {
+		if err != nil {
+			for _, u := range slices.Backward(undo) {
+				err = errors.Join(err, u())
+			}
+		}
+	}()
+	if err := f.layer.Mkdir(id); err == nil {
+		undo = append(undo, func() error { return f.layer.Remove(id) })
+	} else if !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	lock, err := f.lock(id)
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() error { return errors.Join(f.layer.Remove(id+"/"+lockName), lock.Close()) })
+	data, err := f.layer.Create(id + "/" + dataName)
+	if errors.Is(err, fs.ErrExist) {
+		undo = []func() error{lock.Close} // somebody was faster; it is all theirs
+		return nil, ErrExists
+	}
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() error { return errors.Join(data.Close(), f.layer.Remove(id+"/"+dataName)) })
+	w := f.newWriter(id, data, lock)
+	if w.index, err = f.createIndex(id, w.key); err != nil {
+		return nil, err
+	}
+	w.publish = f.publisher(id)
+	return w, nil
+}
+
+func (f *Files) newWriter(id string, data file, lock lock) *writer {
+	return &writer{
+		id: id, key: indexKey(id), format: newFormat(id), data: data, lock: lock,
+		unwritten: make([]byte, 0, 64*entrySize),
+	}
+}
+
+// createIndex makes an empty index, in place of one that is of no use.
+func (f *Files) createIndex(id string, key uint32) (file, error) {
+	name := id + "/" + indexName
+	index, err := f.layer.Create(name)
+	if errors.Is(err, fs.ErrExist) {
+		if err := f.layer.Remove(name); err != nil {
+			return nil, err
+		}
+		index, err = f.layer.Create(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := index.WriteAt(encodeHeader(key), 0); err != nil {
+		return nil, errors.Join(err, index.Close(), f.layer.Remove(name))
+	}
+	return index, nil
+}
+
+// publisher gives what makes the names of an execution's files durable.
+func (f *Files) publisher(id string) func() error {
+	return func() error { return errors.Join(f.layer.SyncDir(id), f.layer.SyncDir(".")) }
+}
+
+// lock takes the writer's lock of an execution.
+func (f *Files) lock(id string) (lock, error) {
+	l, holder, err := f.layer.Lock(id+"/"+lockName, "process "+strconv.Itoa(os.Getpid()))
+	if err != nil && holder != "" {
+		return nil, fmt.Errorf("%w: %s", err, holder)
+	}
+	return l, err
+}
+
+// Append opens an existing journal for writing at its end.
+func (f *Files) Append(id string) (Writer, Recovery, error) {
+	w, recovery, err := f.append(id)
+	if err != nil {
+		return nil, Recovery{}, fmt.Errorf("append to execution %s: %w", shown(id), err)
+	}
+	return w, recovery, nil
+}
+
+func (f *Files) append(id string) (_ *writer, _ Recovery, err error) {
+	if err := f.mustExist(id); err != nil {
+		return nil, Recovery{}, err
+	}
+	lock, err := f.lock(id)
+	if err != nil {
+		return nil, Recovery{}, notFound(err)
+	}
+	data, err := f.layer.Change(id + "/" + dataName)
+	if err != nil {
+		return nil, Recovery{}, errors.Join(notFound(err), lock.Close())
+	}
+	w := f.newWriter(id, data, lock)
+	w.publish = f.publisher(id) // whoever created it may have died before
+	w.unsynced = true           // and may not have synced
+	w.index, err = f.layer.Change(id + "/" + indexName)
+	if errors.Is(err, fs.ErrNotExist) {
+		w.index, err = f.createIndex(id, w.key)
+	}
+	if err != nil {
+		return nil, Recovery{}, errors.Join(err, data.Close(), lock.Close())
+	}
+	recovery, err := w.recover()
+	if err != nil {
+		return nil, Recovery{}, errors.Join(err, w.index.Close(), data.Close(), lock.Close())
+	}
+	return w, recovery, nil
+}
+
+// Open gives a reader.
+func (f *Files) Open(id string) (Reader, error) {
+	v, err := f.view(id)
+	if err != nil {
+		return nil, fmt.Errorf("open execution %s: %w", shown(id), err)
+	}
+	return &reader{files: f, view: v}, nil
+}
+
+func (f *Files) view(id string) (*view, error) {
+	if err := execution.ValidateID(id); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if v := f.views[id]; v != nil {
+		v.refs++
+		return v, nil
+	}
+	data, err := f.layer.Open(id + "/" + dataName)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	v := &view{id: id, key: indexKey(id), format: newFormat(id), src: data, close: data.Close, refs: 1}
+	index, err := f.layer.Open(id + "/" + indexName)
+	switch {
+	case err == nil:
+		v.index = index
+		v.close = func() error { return errors.Join(data.Close(), index.Close()) }
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, errors.Join(err, data.Close())
+	}
+	f.views[id] = v
+	return v, nil
+}
+
+// release undoes view.
+func (f *Files) release(v *view) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v.refs--
+	if v.refs > 0 {
+		return nil
+	}
+	if f.views[v.id] == v {
+		delete(f.views, v.id)
+	}
+	return v.close()
+}
+
+func (f *Files) scratch() *[]byte   { return f.buffers.Get().(*[]byte) }
+func (f *Files) giveBack(b *[]byte) { f.buffers.Put(b) }
+
+// Written reports whether a writer, in any process, holds the journal now.
+func (f *Files) Written(id string) (bool, error) {
+	held, err := f.written(id)
+	if err != nil {
+		return false, fmt.Errorf("see who writes execution %s: %w", shown(id), err)
+	}
+	return held, nil
+}
+
+func (f *Files) written(id string) (bool, error) {
+	if err := f.mustExist(id); err != nil {
+		return false, err
+	}
+	return f.layer.Locked(id + "/" + lockName)
+}
+
+// IDs lists every execution that has a journal, oldest first.
+func (f *Files) IDs(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := f.layer.Names(".", func(names []string) error {
+		for _, name := range names {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if execution.ValidateID(name) != nil {
+				continue
+			}
+			exists, err := f.layer.Exists(name + "/" + dataName)
+			if err != nil {
+				return err
+			}
+			if exists {
+				ids = append(ids, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list executions: %w", err)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// Dir is the directory that belongs to one execution, whether or not it is there yet.
+func (f *Files) Dir(id string) (string, error) {
+	if err := execution.ValidateID(id); err != nil {
+		return "", fmt.Errorf("find the directory of execution %s: %w", shown(id), err)
+	}
+	return filepath.Join(f.dir, id), nil
+}
+
+// Remove deletes the execution's directory with everything in it. ErrLocked while a writer holds
+// the journal. Readers opened before read on.
+func (f *Files) Remove(id string) error {
+	if err := f.remove(id); err != nil {
+		return fmt.Errorf("remove execution %s: %w", shown(id), err)
+	}
+	return nil
+}
+
+func (f *Files) remove(id string) error {
+	if err := f.mustExist(id); err != nil {
+		return err
+	}
+	lock, err := f.lock(id)
+	if err != nil {
+		return notFound(err)
+	}
+	if err := f.layer.Mkdir(removedName); err != nil && !errors.Is(err, fs.ErrExist) {
+		return errors.Join(err, lock.Close())
+	}
+	if err := f.layer.Rename(id, removedName+"/"+id); err != nil {
+		return errors.Join(notFound(err), lock.Close())
+	}
+	f.mu.Lock()
+	delete(f.views, id) // the next of that name is another
+	f.mu.Unlock()
+	err = errors.Join(f.layer.SyncDir("."), lock.Close())
+	// With it goes what an earlier removal may have left when it was interrupted.
+	return errors.Join(err, f.layer.RemoveAll(removedName))
+}
+
+// mustExist is ErrNotFound when there is no journal of that id.
+func (f *Files) mustExist(id string) error {
+	if err := execution.ValidateID(id); err != nil {
+		return err
+	}
+	exists, err := f.layer.Exists(id + "/" + dataName)
+	if err == nil && !exists {
+		err = ErrNotFound
+	}
+	return err
+}
+
+// notFound says in our words what a file that is not there means.
+func notFound(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotFound
+	}
+	return err
+}
+
+// shown is an id as far as it is fit for a message: it may be anything a client has sent.
+func shown(id string) string {
+	if execution.ValidateID(id) == nil {
+		return id
+	}
+	if len(id) > 2*execution.IDLength {
+		id = id[:2*execution.IDLength]
+	}
+	return strconv.Quote(id)
+}

@@ -1,0 +1,67 @@
+// Package journaltest holds the suite that every journal.Store must pass, and the events it and
+// other tests of journals are fed with. It knows nothing of how a store keeps its events.
+package journaltest
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"claudeops/internal/execution"
+	"claudeops/internal/journal"
+)
+
+// NewID makes the id of a new execution.
+func NewID() string {
+	return string(bytes.ToLower([]byte(ulid.MustNew(ulid.Now(), rand.Reader).String())))
+}
+
+// Line is event seq of an execution: the same bytes each time it is asked for. Lengths, levels and
+// streams vary, and every hundredth event is not a log event.
+func Line(id string, seq uint64) []byte { return AppendLine(nil, id, seq) }
+
+// AppendLine appends Line(id, seq) to b.
+func AppendLine(b []byte, id string, seq uint64) []byte {
+	at := time.UnixMilli(1_750_000_000_000 + int64(seq)*7).UTC().Format(execution.TimeFormat)
+	if seq%100 == 1 {
+		return fmt.Appendf(b, `{"type":"execution:progress","executionId":"%s","seq":%d,"timestamp":"%s","progress":%d}`+"\n", id, seq, at, seq%101)
+	}
+	levels := [...]execution.Level{execution.Debug, execution.Info, execution.Warn, execution.Error}
+	streams := [...]execution.Stream{execution.Stdout, execution.Stderr, execution.Agent}
+	text := fmt.Sprintf("line %d of %s \"quoted\\\" <é> ", seq, id)
+	for range seq * seq % 7 {
+		text += text[:20]
+	}
+	message, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Appendf(b, `{"type":"execution:log","executionId":"%s","seq":%d,"timestamp":"%s","level":"%s","stream":"%s","message":%s}`+"\n",
+		id, seq, at, levels[seq%4], streams[seq%3], message)
+}
+
+// Lines is events from to to of an execution, put end to end.
+func Lines(id string, from, to uint64) []byte {
+	var b []byte
+	for seq := from; seq <= to; seq++ {
+		b = AppendLine(b, id, seq)
+	}
+	return b
+}
+
+// Fill appends events until the journal's head is seq, in batches of several sizes.
+func Fill(w journal.Writer, id string, seq uint64) error {
+	sizes := [...]uint64{1, 3, 700, 1024, 5000, 2}
+	for i := 0; w.Head().Seq < seq; i++ {
+		from := w.Head().Seq + 1
+		to := min(seq, from+sizes[i%len(sizes)]-1)
+		if _, err := w.Append(Lines(id, from, to), int(to-from+1)); err != nil {
+			return fmt.Errorf("append events %d to %d: %w", from, to, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// writer appends to one journal and keeps its index.
+type writer struct {
+	id     string
+	key    uint32
+	format *format
+	data   file
+	index  file
+	lock   lock
+	// publish makes the names of a new journal durable; nil once that has been done.
+	publish func() error
+
+	head   Position
+	lastMs int64 // time of the last event
+	block  open
+	number uint64 // of block
+
+	unwritten []byte // entries of full blocks that are not in the index file yet
+	firstSlot uint64 // where they belong
+
+	unsynced bool
+	closed   bool
+	broken   error // why nothing more is written
+}
+
+// open is a block that is being filled.
+type open struct {
+	sum       uint32
+	mask      Mask
+	count     uint16
+	lost      uint16
+	irregular bool
+}
+
+func (b *open) entry(end, lastMs int64) entry {
+	return entry{end: end, lastMs: lastMs, data: b.sum, mask: b.mask, count: b.count, lost: b.lost, irregular: b.irregular}
+}
+
+// open is the state in which a block goes on to be filled.
+func (e *entry) open() open {
+	return open{sum: e.data, mask: e.mask, count: e.count, lost: e.lost, irregular: e.irregular}
+}
+
+func (w *writer) Head() Position { return w.head }
+
+func (w *writer) Append(lines []byte, count int) (Position, error) {
+	if err := w.usable(); err != nil {
+		return w.head, err
+	}
+	if count == 0 && len(lines) == 0 {
+		return w.head, nil
+	}
+	// All of it is looked at before any of it is written. What it does to the block and the index
+	// is worked out aside, and becomes true when the bytes are in the file.
+	block, number, lastMs := w.block, w.number, w.lastMs
+	entries := w.unwritten
+	at, rest := w.head, lines
+	for len(rest) > 0 {
+		r := w.format.run(rest, at.Seq+1, BlockEvents-uint64(block.count), quick)
+		if r.events == 0 {
+			return w.head, w.refuse(at.Seq+1, rest)
+		}
+		block.sum = checksum(block.sum, rest[:r.bytes])
+		block.mask |= r.mask
+		block.count += uint16(r.events)
+		at = Position{at.Seq + r.events, at.Offset + int64(r.bytes)}
+		full := block.count == BlockEvents
+		if full || len(rest) == r.bytes {
+			if ms := unixMs(rest[r.last:r.bytes]); ms != 0 {
+				lastMs = ms
+			}
+		}
+		if full {
+			e := block.entry(at.Offset, lastMs)
+			entries = appendEntry(entries, &e, w.key, number)
+			block, number = open{}, number+1
+		}
+		rest = rest[r.bytes:]
+	}
+	if at.Seq-w.head.Seq != uint64(count) {
+		return w.head, fmt.Errorf("append to execution %s: %d events announced, %d given", w.id, count, at.Seq-w.head.Seq)
+	}
+	if n, err := w.data.WriteAt(lines, w.head.Offset); err != nil || n < len(lines) {
+		if err == nil {
+			err = io.ErrShortWrite
+		}
+		return w.head, w.cutBack(err)
+	}
+	w.head, w.block, w.number, w.lastMs, w.unwritten = at, block, number, lastMs, entries
+	w.unsynced = true
+	if len(entries) > 0 {
+		w.writeIndex()
+	}
+	return w.head, nil
+}
+
+// usable is nil as long as something can be written.
+func (w *writer) usable() error {
+	if w.closed {
+		return fmt.Errorf("append to execution %s: writer: %w", w.id, fs.ErrClosed)
+	}
+	return w.broken
+}
+
+// refuse says why a batch was not taken.
+func (w *writer) refuse(seq uint64, rest []byte) error {
+	const shown = 120
+	if len(rest) > shown {
+		rest = rest[:shown]
+	}
+	return fmt.Errorf("append to execution %s: expected event %d as one line of JSON, got %q", w.id, seq, rest)
+}
+
+// cutBack removes what a failed write may have left.
+func (w *writer) cutBack(cause error) error {
+	err := fmt.Errorf("append to execution %s: %w", w.id, cause)
+	if cut := w.data.Truncate(w.head.Offset); cut != nil {
+		w.broken = fmt.Errorf("append to execution %s: %w: a write failed (%w) and its remains could not be removed: %w", w.id, ErrReadOnly, cause, cut)
+		return w.broken
+	}
+	return err
+}
+
+// writeIndex writes the entries of full blocks. A failure is no loss, for the index can be had from
+// the journal again: they are written with the next ones, or built by whoever opens the journal.
+func (w *writer) writeIndex() {
+	if n, err := w.index.WriteAt(w.unwritten, slotOffset(w.firstSlot)); err != nil || n < len(w.unwritten) {
+		return
+	}
+	w.firstSlot += uint64(len(w.unwritten) / entrySize)
+	w.unwritten = w.unwritten[:0]
+}
+
+// writeTail writes the entry of the block that is not full. It comes after a Sync, so that the
+// checksum never vouches for bytes that power loss could take.
+func (w *writer) writeTail() {
+	if len(w.unwritten) > 0 {
+		w.writeIndex()
+	}
+	if w.block.count == 0 || len(w.unwritten) > 0 {
+		return
+	}
+	e := w.block.entry(w.head.Offset, w.lastMs)
+	// Only helps to find damage, as above.
+	_, _ = w.index.WriteAt(appendEntry(w.unwritten, &e, w.key, w.number), slotOffset(w.number))
+}
+
+func (w *writer) Sync() error {
+	if err := w.usable(); err != nil {
+		return err
+	}
+	return w.sync()
+}
+
+func (w *writer) sync() error {
+	if !w.unsynced && w.publish == nil {
+		return nil
+	}
+	err := w.data.Sync()
+	if err == nil && w.publish != nil {
+		err = w.publish()
+	}
+	if err != nil {
+		w.broken = fmt.Errorf("sync execution %s: %w: %w", w.id, ErrReadOnly, err)
+		return w.broken
+	}
+	w.publish = nil
+	w.unsynced = false
+	w.writeTail()
+	return nil
+}
+
+func (w *writer) Close() error {
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	var errs []error
+	if w.broken == nil {
+		if err := w.sync(); err != nil {
+			errs = append(errs, err)
+		}
+		_ = w.index.Sync() // can be built again
+	}
+	return errors.Join(append(errs, w.data.Close(), w.index.Close(), w.lock.Close())...)
+}
