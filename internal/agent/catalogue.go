@@ -1,20 +1,15 @@
 package agent
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -106,7 +101,7 @@ func (c *Catalogue) List() []*Definition {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	list := make([]*Definition, 0, len(c.definitions))
-	for _, name := range sortedKeys(c.definitions) {
+	for _, name := range slices.Sorted(maps.Keys(c.definitions)) {
 		list = append(list, c.definitions[name])
 	}
 	return list
@@ -238,7 +233,7 @@ func (c *Catalogue) tell() {
 func merge(dir string, builtin *Definition, files map[string]*file) (map[string]*Definition, []Problem) {
 	definitions := map[string]*Definition{builtin.Name: builtin}
 	var problems []Problem
-	for _, name := range sortedKeys(files) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
 		for _, p := range f.problems {
 			if f.good != nil {
@@ -287,137 +282,4 @@ func sameProblems(a, b []Problem) bool {
 		}
 	}
 	return true
-}
-
-// readDir reads every definition file of dir, and none that lies outside it: symbolic links may
-// lead elsewhere within dir only. unreadable says why a file that is in the map without text
-// could not be read.
-func readDir(dir string) (sources map[string][]byte, unreadable map[string]string, err error) {
-	sources, unreadable = map[string][]byte{}, map[string]string{}
-	if dir == "" {
-		return sources, unreadable, nil
-	}
-	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return sources, unreadable, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	defer root.Close()
-	entries, err := fs.ReadDir(root.FS(), ".")
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, entry := range entries {
-		name := entry.Name()
-		if !definitionName(name) || entry.IsDir() {
-			continue
-		}
-		source, err := readFile(root, name)
-		if errors.Is(err, fs.ErrNotExist) && entry.Type()&fs.ModeSymlink == 0 {
-			continue // gone since it was listed
-		}
-		if err != nil {
-			sources[name], unreadable[name] = nil, err.Error()
-			continue
-		}
-		sources[name] = source
-	}
-	return sources, unreadable, nil
-}
-
-// definitionName leaves out hidden files, which editors and version control make.
-func definitionName(name string) bool {
-	if strings.HasPrefix(name, ".") {
-		return false
-	}
-	extension := filepath.Ext(name)
-	return extension == ".yaml" || extension == ".yml"
-}
-
-func readFile(root *os.Root, name string) ([]byte, error) {
-	// Without O_NONBLOCK a named pipe would hold us here for ever.
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, reason(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("is %s: a definition must be an ordinary file", modeName(info.Mode()))
-	}
-	var b bytes.Buffer
-	if _, err := io.Copy(&b, io.LimitReader(f, MaxFileBytes+1)); err != nil {
-		return nil, reason(err)
-	}
-	return b.Bytes(), nil
-}
-
-// reason says why a file can't be read without repeating its name, which the Problem has.
-func reason(err error) error {
-	var path *fs.PathError
-	if !errors.As(err, &path) {
-		return fmt.Errorf("can't be read: %w", err)
-	}
-	switch {
-	case strings.Contains(path.Err.Error(), "escapes"):
-		return errors.New("is a link that leads out of the directory of definitions: put the file itself there")
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("is a link to nothing: %w", fs.ErrNotExist)
-	case errors.Is(err, fs.ErrPermission):
-		return errors.New("may not be read by the server: check its owner and mode")
-	default:
-		return fmt.Errorf("can't be read: %w", path.Err)
-	}
-}
-
-func modeName(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a directory"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a named pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	case mode&fs.ModeDevice != 0:
-		return "a device"
-	default:
-		return "no regular file"
-	}
-}
-
-// Start watches the directory until Stop or until ctx ends. Starting twice does nothing.
-func (c *Catalogue) Start(ctx context.Context) error {
-	c.watching.mu.Lock()
-	defer c.watching.mu.Unlock()
-	if c.watching.done != nil || c.watching.stopped || c.options.Dir == "" {
-		return nil
-	}
-	w, err := newWatcher(c.options.Dir)
-	if err != nil {
-		c.options.Log.Warn("definition files can't be watched; looking at them every few seconds instead", "error", err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	c.watching.cancel, c.watching.done = cancel, make(chan struct{})
-	go func() {
-		defer close(c.watching.done)
-		c.watch(ctx, w)
-	}()
-	return nil
-}
-
-// Stop ends the watching and waits for it. Agents already read stay. It is safe twice and before Start.
-func (c *Catalogue) Stop() {
-	c.watching.mu.Lock()
-	c.watching.stopped = true
-	cancel, done := c.watching.cancel, c.watching.done
-	c.watching.mu.Unlock()
-	if cancel != nil {
-		cancel()
-		<-done
-	}
 }

@@ -3,8 +3,9 @@ package agent
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"regexp"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -355,7 +356,7 @@ func (p *parser) checkAnnotations(s *jsonschema.Schema, path []string, seen map[
 			}
 		}
 	}
-	for _, name := range sortedKeys(s.Properties) {
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		p.checkAnnotations(s.Properties[name], append(append([]string(nil), path...), "properties", name), seen)
 	}
 	switch items := s.Items.(type) {
@@ -373,18 +374,9 @@ func (p *parser) checkAnnotations(s *jsonschema.Schema, path []string, seen map[
 	}
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
-}
-
 // declares says whether a place in a template names a parameter, and which names there are.
 func (d *Definition) declares(name string) (found bool, known []string) {
-	known = sortedKeys(d.schema.Properties)
+	known = slices.Sorted(maps.Keys(d.schema.Properties))
 	if _, ok := d.schema.Properties[name]; ok {
 		return true, known
 	}
@@ -421,7 +413,7 @@ func mayHold(s *jsonschema.Schema, path []string, depth int) bool {
 		}
 	}
 	if s.Properties == nil && len(composed(s)) == 0 {
-		return s.AdditionalProperties != false && (s.Types == nil || contains(s.Types.ToStrings(), "object"))
+		return s.AdditionalProperties != false && (s.Types == nil || slices.Contains(s.Types.ToStrings(), "object"))
 	}
 	_, ok := s.AdditionalProperties.(*jsonschema.Schema)
 	return ok || s.AdditionalProperties == true
@@ -438,7 +430,7 @@ func composed(s *jsonschema.Schema) []*jsonschema.Schema {
 	list = append(list, s.AllOf...)
 	list = append(list, s.AnyOf...)
 	list = append(list, s.OneOf...)
-	for _, name := range sortedKeys(s.DependentSchemas) {
+	for _, name := range slices.Sorted(maps.Keys(s.DependentSchemas)) {
 		list = append(list, s.DependentSchemas[name])
 	}
 	return list

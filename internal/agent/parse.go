@@ -8,6 +8,7 @@ import (
 	"math"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -359,7 +360,7 @@ func (p *parser) readStop(n *yaml.Node) {
 			if !strings.HasPrefix(name, "SIG") {
 				name = "SIG" + name
 			}
-			if !contains(signals, name) {
+			if !slices.Contains(signals, name) {
 				p.fail(m.value, "stop.signal", "%q is not a signal to stop with; use one of %s", clip(text), strings.Join(signals, ", "))
 				continue
 			}
@@ -394,7 +395,7 @@ func (p *parser) readMaxOutput(n *yaml.Node) {
 		p.fail(n, "maxOutput", "must be a size, like 1GiB, 512MB or a number of bytes, this is %s", kindName(r))
 		return
 	}
-	size, err := parseSize(strings.ReplaceAll(r.Value, "_", ""))
+	size, err := parseSize(r.Value)
 	switch {
 	case err != nil:
 		p.fail(n, "maxOutput", "%v", err)
@@ -501,13 +502,4 @@ func (p *parser) checkPlaces() {
 			}
 		}
 	}
-}
-
-func contains(list []string, wanted string) bool {
-	for _, item := range list {
-		if item == wanted {
-			return true
-		}
-	}
-	return false
 }

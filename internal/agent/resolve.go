@@ -3,8 +3,10 @@ package agent
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -38,7 +40,7 @@ func allowlisted(environ []string) []string {
 	path := false
 	for _, variable := range environ {
 		name, _, ok := strings.Cut(variable, "=")
-		if ok && (contains(inherited, name) || strings.HasPrefix(name, "LC_")) {
+		if ok && (slices.Contains(inherited, name) || strings.HasPrefix(name, "LC_")) {
 			kept = append(kept, variable)
 			path = path || name == "PATH"
 		}
@@ -160,7 +162,7 @@ func (d *Definition) resolveEnv(values map[string]any, config []byte, lookup fun
 		}
 	}
 	from := map[string]string{}
-	for _, name := range sortedKeys(values) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		// Only names that a variable can have; the others are in CLAUDEOPS_CONFIG. Those that
 		// the definition lists can all have one.
 		if values[name] == nil || !parameterPattern.MatchString(name) {
@@ -211,7 +213,7 @@ func (d *Definition) fits(inv *Invocation, values map[string]any) error {
 		return err
 	}
 	largest, size := "config", 0
-	for _, name := range sortedKeys(values) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		n := len(valueText(values[name]))
 		if n > size {
 			largest, size = name, n

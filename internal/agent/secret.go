@@ -2,6 +2,8 @@ package agent
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -44,7 +46,7 @@ func findSecrets(s *jsonschema.Schema, value any, path []string, found *[][]stri
 	below := func(name string) []string { return append(append([]string(nil), path...), name) }
 	switch v := value.(type) {
 	case map[string]any:
-		for _, key := range sortedKeys(v) {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			described := false
 			if sub, ok := s.Properties[key]; ok {
 				described = true
@@ -85,23 +87,11 @@ func findSecrets(s *jsonschema.Schema, value any, path []string, found *[][]stri
 // under reports whether path is one of the prefixes or lies below one.
 func under(path []string, prefixes [][]string) bool {
 	for _, prefix := range prefixes {
-		if len(prefix) <= len(path) && equal(prefix, path[:len(prefix)]) {
+		if len(prefix) <= len(path) && slices.Equal(prefix, path[:len(prefix)]) {
 			return true
 		}
 	}
 	return false
-}
-
-func equal(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // dig finds the value at path.
@@ -156,7 +146,7 @@ func secretTexts(value any) []string {
 		return spellings(string(v))
 	case map[string]any:
 		var list []string
-		for _, key := range sortedKeys(v) {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			list = append(list, secretTexts(v[key])...)
 		}
 		return list

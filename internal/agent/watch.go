@@ -28,6 +28,38 @@ type watching struct {
 	stopped bool
 }
 
+// Start watches the directory until Stop or until ctx ends. Starting twice does nothing.
+func (c *Catalogue) Start(ctx context.Context) error {
+	c.watching.mu.Lock()
+	defer c.watching.mu.Unlock()
+	if c.watching.done != nil || c.watching.stopped || c.options.Dir == "" {
+		return nil
+	}
+	w, err := newWatcher(c.options.Dir)
+	if err != nil {
+		c.options.Log.Warn("definition files can't be watched; looking at them every few seconds instead", "error", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	c.watching.cancel, c.watching.done = cancel, make(chan struct{})
+	go func() {
+		defer close(c.watching.done)
+		c.watch(ctx, w)
+	}()
+	return nil
+}
+
+// Stop ends the watching and waits for it. Agents already read stay. It is safe twice and before Start.
+func (c *Catalogue) Stop() {
+	c.watching.mu.Lock()
+	c.watching.stopped = true
+	cancel, done := c.watching.cancel, c.watching.done
+	c.watching.mu.Unlock()
+	if cancel != nil {
+		cancel()
+		<-done
+	}
+}
+
 // watcher watches the directory, and above it the nearest directory there is, so that it notices
 // when the directory itself comes, goes or is replaced.
 type watcher struct {

@@ -1,0 +1,292 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+const diskReport = `name: disk-report            # [a-z0-9-]{1,63}
+title: Disk report
+description: Shows how full each disk is.
+command: [df, -h, "{{path}}"]
+parameters:
+  type: object
+  properties: {path: {type: string, default: /}}
+env: {LANG: C, PORT: 8080, DEBUG: true}
+workdir: /srv
+timeout: 10m
+idleTimeout: 90s
+stop: {signal: SIGINT, grace: 3s}
+concurrency: 1
+maxOutput: 1GiB
+budget: {usd: 0.50}
+mask: [plain.text, {regex: "sk-[a-z0-9]+"}]
+`
+
+func mustParse(t testing.TB, source string) *Definition {
+	t.Helper()
+	d, problems := Parse("test.yaml", []byte(source))
+	if len(problems) > 0 {
+		t.Fatalf("definition refused: %v\n%s", problems, source)
+	}
+	return d
+}
+
+func TestParse_every_field(t *testing.T) {
+	t.Parallel()
+	got := mustParse(t, diskReport)
+	want := &Definition{
+		Name: "disk-report", Title: "Disk report", Description: "Shows how full each disk is.",
+		Command:    []string{"df", "-h", "{{path}}"},
+		Parameters: json.RawMessage(`{"type":"object","properties":{"path":{"type":"string","default":"/"}},"additionalProperties":false}`),
+		Env:        map[string]string{"LANG": "C", "PORT": "8080", "DEBUG": "true"},
+		Workdir:    "/srv", Timeout: 10 * time.Minute, IdleTimeout: 90 * time.Second,
+		Stop: Stop{Signal: "SIGINT", Grace: 3 * time.Second}, Concurrency: 1, MaxOutput: 1 << 30,
+		Budget: Budget{USD: 0.5}, Mask: []string{`plain\.text`, "sk-[a-z0-9]+"}, File: "test.yaml",
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Definition{})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestParse_defaults(t *testing.T) {
+	t.Parallel()
+	got := mustParse(t, "name: a\ncommand: [sleep, 5]\n")
+	if got.Title != "a" || got.Stop != DefaultStop || got.Timeout != 0 || got.Command[1] != "5" {
+		t.Errorf("got %+v", got)
+	}
+	if want := `{"type":"object","properties":{},"additionalProperties":false}`; string(got.Parameters) != want {
+		t.Errorf("parameters %s, want %s", got.Parameters, want)
+	}
+}
+
+// wrong lists definitions that must be refused, and where and how: "line:column field: words".
+// publishedToo says that an editor with the published schema must refuse it as well.
+var wrong = []struct {
+	name         string
+	source       string
+	want         []string
+	publishedToo bool
+}{
+	{"empty", "", []string{"0:0 : is empty"}, false},
+	{"only a comment", "# nothing\n", []string{"0:0 : is empty"}, false},
+	{"a list", "- a\n", []string{"1:1 : a definition is a mapping"}, true},
+	{"a text", "hello\n", []string{"1:1 : a definition is a mapping"}, true},
+	{"nothing said", "{}\n", []string{"1:1 command: missing", "1:1 name: missing"}, true},
+	{"two documents", "name: a\ncommand: [a]\n---\nname: b\ncommand: [b]\n", []string{"3:1 : a second document"}, false},
+	{"a tab", "name: a\n\tcommand: [a]\n", []string{"2:1 : indent with spaces"}, false},
+	{"bad indent", "name: a\n  command: [a]\n", []string{"2:10 : not valid YAML"}, false},
+	{"open list", "name: a\ncommand: [a, b\n", []string{"3:1 : not valid YAML: while parsing a flow sequence that began on line 2"}, false},
+	{"not UTF-8", "name: a\ncommand: [\xff]\n", []string{"2:11 : not valid YAML"}, false},
+	{"a control character", "name: a\ncommand: [\x01]\n", []string{"2:11 : not valid YAML"}, false},
+	{"unknown alias", "name: a\ncommand: [*x]\n", []string{"2:11 : unknown anchor"}, false},
+	{"nested without end", "name: " + strings.Repeat("[", 200) + "\n", []string{"1:71 : not valid YAML"}, false},
+
+	{"unknown field", "name: a\ncomand: [a]\n", []string{"1:1 command: missing", "2:1 comand: did you mean command?"}, true},
+	{"another tool's field", "name: a\ncommand: [a]\ncwd: /\n", []string{"3:1 cwd: did you mean workdir?"}, true},
+	{"separators", "name: a\ncommand: [a]\nidle_timeout: 1s\n", []string{"3:1 idle_timeout: did you mean idleTimeout?"}, true},
+	{"twice", "name: a\ncommand: [a]\nname: b\n", []string{"3:1 name: is given twice, first on line 1"}, false},
+	{"merge key", "name: a\ncommand: [a]\nenv: {<<: {A: b}}\n", []string{"3:7 env: merge keys"}, false},
+
+	{"name in capitals", "name: Disk\ncommand: [a]\n", []string{`1:7 name: "Disk" can't be a name`}, true},
+	{"name with a path", "name: ../../etc/passwd\ncommand: [a]\n", []string{"1:7 name: can't be a name"}, true},
+	{"name with a slash", "name: a/b\ncommand: [a]\n", []string{"1:7 name: can't be a name"}, true},
+	{"name with an escape", "name: \"a%2F\"\ncommand: [a]\n", []string{"1:7 name: can't be a name"}, true},
+	{"name with a NUL", "name: \"a\\0b\"\ncommand: [a]\n", []string{"1:7 name: NUL"}, true},
+	{"name of dots", "name: '..'\ncommand: [a]\n", []string{"1:7 name: can't be a name"}, true},
+	{"name too long", "name: " + strings.Repeat("a", 64) + "\ncommand: [a]\n", []string{"1:7 name: 1 to 63"}, true},
+	{"name with a line break", "name: \"a\\n\"\ncommand: [a]\n", []string{"1:7 name: can't be a name"}, true},
+	{"name a number", "name: 12\ncommand: [a]\n", []string{"1:7 name: must be text, this is a number (12): put it in quotes"}, true},
+
+	{"command and shell", "name: a\ncommand: [a]\nshell: b\n", []string{"3:8 shell: command and shell are given"}, true},
+	{"shell and builtin", "name: a\nbuiltin: system-health\nshell: b\n", []string{"3:8 shell: shell and builtin are given"}, true},
+	{"command as text", "name: a\ncommand: df -h\n", []string{"2:10 command: must be a list"}, true},
+	{"command empty", "name: a\ncommand: []\n", []string{"2:10 command: is empty"}, true},
+	{"program empty", "name: a\ncommand: ['']\n", []string{"2:11 command.0: is empty"}, true},
+	{"argument missing", "name: a\ncommand: [a, ~]\n", []string{`2:14 command.1: is empty: for empty text write ""`}, true},
+	{"argument a list", "name: a\ncommand: [a, [b]]\n", []string{"2:14 command.1: must be text, this is a list"}, true},
+	{"argument with NUL", "name: a\ncommand: [a, \"\\0\"]\n", []string{"2:14 command.1: NUL"}, false},
+	{"place unquoted", "name: a\ncommand: [a, {{path}}]\n", []string{`2:14 command.1: write "{{path}}"`}, true},
+	{"place unknown", "name: a\ncommand: [a, '{{pth}}', '--x={{path}}']\nparameters: {properties: {path: {type: string}}}\n", []string{"2:14 command.1: {{pth}} is not in parameters: did you mean path?"}, false},
+	{"place unknown inside", "name: a\ncommand: [a, '{{o.y}}']\nparameters: {properties: {o: {type: object, properties: {x: {type: string}}}}}\n", []string{"2:14 command.1: {{o.y}} is not in parameters"}, false},
+	{"place unknown in env", "name: a\ncommand: [a]\nenv: {A: '{{x}}'}\n", []string{"3:10 env.A: {{x}} is not in parameters"}, false},
+	{"shell empty", "name: a\nshell: ' '\n", []string{"2:8 shell: is empty"}, true},
+	{"shell with a place", "name: a\nshell: 'df {{path}}'\nparameters: {properties: {path: {type: string}}}\n", []string{`2:8 shell: write "$CLAUDEOPS_PARAM_PATH"`}, false},
+	{"unknown builtin", "name: a\nbuiltin: nothing\n", []string{`2:10 builtin: there is no builtin "nothing"`}, true},
+
+	{"env a list", "name: a\ncommand: [a]\nenv: [A=b]\n", []string{"3:6 env: must be a mapping"}, true},
+	{"env name", "name: a\ncommand: [a]\nenv: {A-B: c}\n", []string{"3:7 env.A-B: can't be the name of a variable"}, true},
+	{"env reserved", "name: a\ncommand: [a]\nenv: {CLAUDEOPS_AGENT: c}\n", []string{"3:7 env.CLAUDEOPS_AGENT: set by ClaudeOps itself"}, true},
+	{"env empty", "name: a\ncommand: [a]\nenv: {A: }\n", []string{"3:10 env.A: is empty"}, true},
+	{"workdir relative", "name: a\ncommand: [a]\nworkdir: srv\n", []string{"3:10 workdir: must be an absolute path"}, true},
+
+	{"timeout without unit", "name: a\ncommand: [a]\ntimeout: 10\n", []string{"3:10 timeout: 10 has no unit: write 10s"}, true},
+	{"timeout in words", "name: a\ncommand: [a]\ntimeout: soon\n", []string{`3:10 timeout: "soon" is not a duration`}, true},
+	{"timeout negative", "name: a\ncommand: [a]\ntimeout: -5s\n", []string{`3:10 timeout: "-5s" is not a duration`}, true},
+	{"timeout endless", "name: a\ncommand: [a]\ntimeout: 999999d\n", []string{"3:10 timeout: longer than can be counted"}, false},
+	{"timeout a list", "name: a\ncommand: [a]\ntimeout: [1s]\n", []string{"3:10 timeout: must be a duration"}, true},
+	{"stop a text", "name: a\ncommand: [a]\nstop: SIGTERM\n", []string{"3:7 stop: must be a mapping"}, true},
+	{"stop unknown signal", "name: a\ncommand: [a]\nstop: {signal: SIGFOO}\n", []string{"3:16 stop.signal: use one of SIGTERM"}, true},
+	{"stop unknown field", "name: a\ncommand: [a]\nstop: {gracee: 1s}\n", []string{"3:8 stop.gracee: did you mean grace?"}, true},
+	{"stop bad grace", "name: a\ncommand: [a]\nstop: {grace: 1x}\n", []string{`3:15 stop.grace: "1x" is not a duration`}, true},
+	{"concurrency zero", "name: a\ncommand: [a]\nconcurrency: 0\n", []string{"3:14 concurrency: at least 1"}, true},
+	{"concurrency a fraction", "name: a\ncommand: [a]\nconcurrency: 1.5\n", []string{"3:14 concurrency: whole number"}, true},
+	{"concurrency text", "name: a\ncommand: [a]\nconcurrency: '1'\n", []string{"3:14 concurrency: whole number"}, true},
+	{"concurrency huge", "name: a\ncommand: [a]\nconcurrency: 99999999999999999999\n", []string{"3:14 concurrency: whole number"}, false},
+	{"size unit", "name: a\ncommand: [a]\nmaxOutput: 5XB\n", []string{`3:12 maxOutput: unknown unit "XB"`}, true},
+	{"size zero", "name: a\ncommand: [a]\nmaxOutput: 0\n", []string{"3:12 maxOutput: more than 0"}, true},
+	{"size of part bytes", "name: a\ncommand: [a]\nmaxOutput: 1.5B\n", []string{"3:12 maxOutput: whole number of bytes"}, false},
+	{"size uncountable", "name: a\ncommand: [a]\nmaxOutput: 99999999TiB\n", []string{"3:12 maxOutput: more than can be counted"}, false},
+	{"size negative", "name: a\ncommand: [a]\nmaxOutput: -1\n", []string{"3:12 maxOutput: is not a size"}, true},
+	{"budget number", "name: a\ncommand: [a]\nbudget: 5\n", []string{"3:9 budget: must be a mapping"}, true},
+	{"budget zero", "name: a\ncommand: [a]\nbudget: {usd: 0}\n", []string{"3:15 budget.usd: more than 0"}, true},
+	{"budget text", "name: a\ncommand: [a]\nbudget: {usd: lots}\n", []string{"3:15 budget.usd: must be a number"}, true},
+	{"budget other", "name: a\ncommand: [a]\nbudget: {eur: 1}\n", []string{"3:10 budget.eur: unknown field"}, true},
+	{"budget endless", "name: a\ncommand: [a]\nbudget: {usd: .inf}\n", []string{"3:15 budget.usd: more than 0"}, false},
+	{"mask a text", "name: a\ncommand: [a]\nmask: x\n", []string{"3:7 mask: must be a list"}, true},
+	{"mask empty", "name: a\ncommand: [a]\nmask: ['']\n", []string{"3:8 mask.0: is empty"}, true},
+	{"mask bad regex", "name: a\ncommand: [a]\nmask: [{regex: '('}]\n", []string{"3:16 mask.0.regex: is not a regular expression"}, false},
+	{"mask everything", "name: a\ncommand: [a]\nmask: [{regex: 'a*'}]\n", []string{"3:16 mask.0.regex: matches empty text"}, false},
+
+	{"parameters a list", "name: a\ncommand: [a]\nparameters: [path]\n", []string{"3:13 parameters: must be a JSON Schema object"}, true},
+	{"parameters another type", "name: a\ncommand: [a]\nparameters: {type: array}\n", []string{"3:20 parameters.type: must be object"}, true},
+	{"parameter of unknown type", "name: a\ncommand: [a]\nparameters: {properties: {x: {type: strin}}}\n", []string{"3:37 parameters.properties.x.type: did you mean string?"}, true},
+	{"parameter with bad pattern", "name: a\ncommand: [a]\nparameters: {properties: {x: {pattern: '('}}}\n", []string{"3:40 parameters.properties.x.pattern: is not a regular expression"}, false},
+	{"parameter with bad keyword", "name: a\ncommand: [a]\nparameters: {properties: {x: {minimum: low}}}\n", []string{"3:40 parameters.properties.x.minimum: must be a number"}, true},
+	{"required a text", "name: a\ncommand: [a]\nparameters: {required: path}\n", []string{"3:24 parameters.required: must be an array"}, true},
+	{"reference to nothing", "name: a\ncommand: [a]\nparameters: {properties: {x: {$ref: '#/$defs/y'}}}\n", []string{"3:37 parameters: there is nothing at #/$defs/y"}, false},
+	{"reference elsewhere", "name: a\ncommand: [a]\nparameters: {properties: {x: {$ref: 'file:///etc/passwd'}}}\n", []string{"3:37 parameters: not loaded from elsewhere"}, false},
+	{"parameter's name", "name: a\ncommand: [a]\nparameters: {properties: {'a b': {type: string}}}\n", []string{"3:34 parameters.properties.a b: can't be a parameter's name"}, true},
+	{"parameters that clash", "name: a\ncommand: [a]\nparameters: {properties: {a-b: {type: string}, a_b: {type: string}}}\n", []string{"3:53 parameters.properties.a_b: would share the variable CLAUDEOPS_PARAM_A_B with a-b"}, false},
+	{"wrong default", "name: a\ncommand: [a]\nparameters: {properties: {x: {type: integer, minimum: 5, default: 3}}}\n", []string{"3:67 parameters.properties.x.default: must be at least 5, got 3"}, false},
+	{"wrong nested default", "name: a\ncommand: [a]\nparameters: {properties: {o: {type: object, default: {x: s}, properties: {x: {type: integer}}}}}\n", []string{"3:54 parameters.properties.o.default: in the default, x must be an integer"}, false},
+	{"secret with a default", "name: a\ncommand: [a]\nparameters: {properties: {x: {type: string, writeOnly: true, default: hunter2}}}\n", []string{"3:71 parameters.properties.x.default: a secret parameter can't have default"}, false},
+	{"secret with examples", "name: a\ncommand: [a]\nparameters: {properties: {x: {format: password, examples: [hunter2]}}}\n", []string{"3:59 parameters.properties.x.examples: a secret parameter can't have examples"}, false},
+	{"number out of range", "name: a\ncommand: [a]\nparameters: {properties: {x: {minimum: 0." + strings.Repeat("0", 500) + "1}}}\n", []string{"3:40 parameters.properties.x.minimum: out of range"}, false},
+	{"not a number", "name: a\ncommand: [a]\nparameters: {properties: {x: {minimum: .nan}}}\n", []string{"3:40 parameters.properties.x.minimum: nothing that JSON can hold"}, false},
+	{"alias bomb", aliasBomb(), []string{" parameters.properties.", "too large or refers to itself"}, false},
+	{"alias of itself", "name: a\ncommand: [a]\nparameters: &p {properties: {x: *p}}\n", []string{"too large or refers to itself"}, false},
+
+	{"builtin's unknown parameter", "name: a\nbuiltin: system-health\nparameters: {properties: {cpuWarnPercnt: {default: 3}}}\n", []string{"3:42 parameters.properties.cpuWarnPercnt: did you mean cpuWarnPercent?"}, false},
+	{"builtin's wrong default", "name: a\nbuiltin: system-health\nparameters: {properties: {cpuWarnPercent: {default: 300}}}\n", []string{"3:53 parameters.properties.cpuWarnPercent.default: at most 100, got 300"}, false},
+	{"builtin's keyword", "name: a\nbuiltin: system-health\nparameters: {additionalProperties: true}\n", []string{"3:36 parameters.additionalProperties: can't be changed"}, false},
+}
+
+func aliasBomb() string {
+	var b strings.Builder
+	b.WriteString("name: a\ncommand: [a]\nparameters:\n  properties:\n    a0: &a0 {enum: [x, x, x, x, x, x, x, x, x, x]}\n")
+	for i := 1; i < 9; i++ {
+		fmt.Fprintf(&b, "    a%d: &a%d {enum: [%s]}\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
+	}
+	return b.String()
+}
+
+func TestParse_wrong(t *testing.T) {
+	t.Parallel()
+	for _, tt := range wrong {
+		t.Run(strings.ReplaceAll(tt.name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			d, problems := Parse("test.yaml", []byte(tt.source))
+			if d != nil {
+				t.Fatalf("accepted: %+v", d)
+			}
+			var got []string
+			for _, p := range problems {
+				if p.File != "test.yaml" || p.Message == "" {
+					t.Errorf("problem without a file or message: %+v", p)
+				}
+				got = append(got, fmt.Sprintf("%d:%d %s: %s", p.Line, p.Column, p.Field, p.Message))
+			}
+			text := strings.Join(got, "\n")
+			for i, want := range tt.want {
+				place, words, exact := strings.Cut(want, ": ")
+				if !exact || len(problems) <= i {
+					if !strings.Contains(text, want) {
+						t.Errorf("want %q in\n%s", want, text)
+					}
+					continue
+				}
+				if !strings.HasPrefix(got[i], place+": ") || !strings.Contains(got[i], words) {
+					t.Errorf("want %q with %q, got\n%s", place, words, text)
+				}
+			}
+		})
+	}
+}
+
+func TestParse_reports_everything_at_once(t *testing.T) {
+	t.Parallel()
+	_, problems := Parse("x.yaml", []byte("name: A\ncommand: []\ntimeout: 5\nnonsense: 1\nmaxOutput: much\n"))
+	var lines []int
+	for _, p := range problems {
+		lines = append(lines, p.Line)
+	}
+	if diff := cmp.Diff([]int{1, 2, 3, 4, 5}, lines); diff != "" {
+		t.Errorf("%v\n%s", problems, diff)
+	}
+	if got, want := problems[2].Error(), "x.yaml:3:10: timeout: 5 has no unit"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want it to begin %q", got, want)
+	}
+}
+
+func TestParse_too_long(t *testing.T) {
+	t.Parallel()
+	_, problems := Parse("x.yaml", []byte("name: a\ncommand: [a]\n#"+strings.Repeat("x", MaxFileBytes)))
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, "at most") {
+		t.Errorf("got %v", problems)
+	}
+}
+
+func TestParse_literal_braces_stay(t *testing.T) {
+	t.Parallel()
+	d := mustParse(t, `{name: a, command: [docker, ps, --format, "{{.Names}} {{json .}}", '\{{end}}', "{{ x }}"], parameters: {properties: {x: {default: 1}}}}`)
+	inv, err := d.Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"docker", "ps", "--format", "{{.Names}} {{json .}}", "{{end}}", "1"}, inv.Argv); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParse_quantities(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{"0": 0, "90s": 90 * time.Second, "1h30m": 90 * time.Minute, "2d": 48 * time.Hour, "1d12h": 36 * time.Hour, "250ms": 250 * time.Millisecond, "1.5s": 1500 * time.Millisecond} {
+		if got, err := parseDuration(text); err != nil || got != want {
+			t.Errorf("parseDuration(%q) = %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]int64{"1": 1, "512MB": 512e6, "1GiB": 1 << 30, "1.5GiB": 3 << 29, "10 kB": 10_000, "7b": 7, "2TiB": 2 << 40} {
+		if got, err := parseSize(text); err != nil || got != want {
+			t.Errorf("parseSize(%q) = %v, %v; want %v", text, got, err, want)
+		}
+	}
+}
+
+func TestDefinition_MarshalJSON(t *testing.T) {
+	t.Parallel()
+	d := mustParse(t, `
+name: view
+command: [curl, -H, "Authorization: literal-mask-value", "x=env-token-value"]
+env: {API_TOKEN: env-token-value, PLAIN: env-plain-value}
+mask: [literal-mask-value, {regex: "pattern-[0-9]+"}]
+parameters: {properties: {z: {type: string}, a: {type: string}, m: {type: string}}}
+timeout: 1m
+`)
+	got, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"name":"view","title":"view","driver":"command","command":["curl","-H","Authorization: ••••••","x=••••••"],` +
+		`"parameters":{"type":"object","properties":{"z":{"type":"string"},"a":{"type":"string"},"m":{"type":"string"}},"additionalProperties":false},` +
+		`"env":["API_TOKEN","PLAIN"],"timeoutMs":60000,"stop":{"signal":"SIGTERM","graceMs":10000},"file":"test.yaml"}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
