@@ -35,9 +35,12 @@ const OwnerID = "owner"
 // MaxTokenBytes bounds a credential. What is longer is refused before it is looked at.
 const MaxTokenBytes = 8 << 10
 
-// ErrNoCredential is what Request answers when a request carries none at all, as opposed to one
-// that is no good.
-var ErrNoCredential = errors.New("the request carries no credential")
+// Errors in the chain of what Token, Request, RedeemTicket and Check answer. Other failures mean a
+// credential that is no good and never was.
+var (
+	ErrNone    = errors.New("no credential")                         // Request: there is none at all
+	ErrExpired = errors.New("the credential expired or was revoked") // it was good once: get a new one
+)
 
 // Principal is who is asking. The zero Principal is nobody and may do nothing.
 type Principal struct {
@@ -170,7 +173,7 @@ func (a *Authenticator) token(ctx context.Context, token string) (Principal, err
 }
 
 // Request turns the credential of a request, the Authorization header or else the session cookie,
-// into a principal. ErrNoCredential is in the error's chain when there is neither.
+// into a principal. ErrNone is in the error's chain when there is neither.
 func (a *Authenticator) Request(r *http.Request) (Principal, error) {
 	token, present, err := Bearer(r)
 	if err != nil {
@@ -181,14 +184,14 @@ func (a *Authenticator) Request(r *http.Request) (Principal, error) {
 	}
 	value, present := a.cookie(r)
 	if !present {
-		return Principal{}, fault.Wrap(protocol.Unauthenticated, ErrNoCredential,
+		return Principal{}, fault.Wrap(protocol.Unauthenticated, ErrNone,
 			"no credential: send `Authorization: Bearer TOKEN` (`claudeops token` prints it), or sign in")
 	}
 	p, ok := a.sessions.find(value)
 	if ok {
 		err = a.rooted(p)
 	} else {
-		err = refuse(nil, "the session has ended: sign in again")
+		err = refuse(ErrExpired, "the session has ended: sign in again")
 	}
 	if err != nil {
 		return Principal{}, a.failed(r.Context(), err)
@@ -220,10 +223,10 @@ func (a *Authenticator) Check(p Principal) error {
 		return refuse(nil, "nobody is signed in")
 	}
 	if !p.Expires.IsZero() && !time.Now().Before(p.Expires) {
-		return refuse(nil, "the credential expired: get a new one")
+		return refuse(ErrExpired, "the credential expired: get a new one")
 	}
 	if p.session != "" && !a.sessions.touch(p.session) {
-		return refuse(nil, "the session has ended: sign in again")
+		return refuse(ErrExpired, "the session has ended: sign in again")
 	}
 	return a.rooted(p)
 }
@@ -234,7 +237,7 @@ func (a *Authenticator) rooted(p Principal) error {
 		kind == KindJWT && a.jwt != nil && a.jwt.trusts(key) {
 		return nil
 	}
-	return refuse(nil, "the credential was revoked: get a new one")
+	return refuse(ErrExpired, "the credential was revoked: get a new one")
 }
 
 // failed counts a failure against the address it came from, and answers "slow down" in place of

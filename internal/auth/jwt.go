@@ -122,6 +122,9 @@ func (v *verifier) verify(ctx context.Context, token string) (Principal, error) 
 			break
 		}
 	}
+	if errors.Is(err, jwt.ErrTokenExpired) {
+		err = errors.Join(ErrExpired, err)
+	}
 	return Principal{}, refuse(err, "the token is not valid here: %s", explain(err))
 }
 

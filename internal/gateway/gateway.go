@@ -1,0 +1,382 @@
+// Package gateway is the door: every route and transport of the server, and the guard in front of
+// all of them. It turns requests into calls of the supervisor and what they answer into bytes. It
+// holds no execution state, starts no agent, and reads journals only through the store.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"claudeops/internal/agent"
+	"claudeops/internal/audit"
+	"claudeops/internal/auth"
+	"claudeops/internal/execution"
+	"claudeops/internal/fault"
+	"claudeops/internal/index"
+	"claudeops/internal/journal"
+	"claudeops/internal/supervisor"
+	"claudeops/protocol"
+)
+
+// Supervisor is what the gateway needs of the part that runs executions.
+type Supervisor interface {
+	Execute(ctx context.Context, r supervisor.Request) (rec execution.Record, existing bool, err error)
+	Cancel(ctx context.Context, id, by, reason string) (execution.Record, error)
+	Get(ctx context.Context, id string) (execution.Record, error)
+	List(ctx context.Context, f index.Filter) (index.Page, error)
+	Counts() protocol.Executions
+	Watch(id string, grew func(journal.Position)) (cancel func(), err error)
+	Lifecycle(fn func(line []byte, e *execution.Event, rec execution.Record)) (cancel func())
+	Ready() bool
+}
+
+// Catalogue says what can be run.
+type Catalogue interface {
+	Get(name string) (*agent.Definition, bool)
+	List() []*agent.Definition
+	Problems() []agent.Problem
+}
+
+// SystemSampler gives the host's state.
+type SystemSampler interface {
+	Sample(ctx context.Context) (protocol.SystemStatus, error)
+}
+
+// CostSource sums what executions have cost.
+type CostSource interface {
+	Costs(ctx context.Context, f index.CostFilter) ([]index.Cost, error)
+}
+
+// Options of a Gateway.
+type Options struct {
+	// Required.
+	Supervisor Supervisor
+	Store      journal.Store
+	Catalogue  Catalogue
+	Auth       *auth.Authenticator
+	Audit      *audit.Log
+	System     SystemSampler
+	Costs      CostSource
+	Search     searcher
+
+	// Assets is the built dashboard, index.html at its top. Nil: a page that says there is none.
+	Assets fs.FS
+	// BasePath is the path the server is reached under behind a proxy, like "/ops", whether or not
+	// the proxy takes it off. Empty: the root.
+	BasePath string
+	// AllowedHosts are names the server answers to beside localhost and loopback addresses, with a
+	// port to allow that one alone. Empty: none.
+	AllowedHosts []string
+	// AllowedOrigins are origins (scheme://host[:port]) whose pages may use the API beside our own.
+	// Empty: none. There is no wildcard.
+	AllowedOrigins []string
+	// TrustedProxies are the addresses whose X-Forwarded-For and X-Forwarded-Proto are believed.
+	// Empty: nobody's.
+	TrustedProxies []netip.Prefix
+	// Limits in force. The zero Limits are protocol.DefaultLimits.
+	Limits protocol.Limits
+	// Heartbeat of the live transports. The zero Heartbeat is protocol.DefaultHeartbeat.
+	Heartbeat protocol.Heartbeat
+	// Log gets what an operator should know. Nil: nothing is logged.
+	Log *slog.Logger
+	// Version is what the server calls itself. Empty: "dev".
+	Version string
+}
+
+// Gateway serves every route of the server. Close it before the http.Server is shut down: that ends
+// the streams, which otherwise go on for as long as their clients like.
+type Gateway struct {
+	opts  Options
+	log   *slog.Logger
+	guard *guard
+	mux   *http.ServeMux
+	api   huma.API
+	page  *assets
+	live  *live
+
+	served  []string // every pattern on the mux
+	missing []error  // routes that no rule stands for
+
+	ctx  context.Context // ends when the gateway closes
+	stop context.CancelCauseFunc
+
+	mu      sync.Mutex // guards closed, and streams against Add after Wait
+	closed  bool
+	streams sync.WaitGroup
+	once    sync.Once
+}
+
+var basePathPattern = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
+
+// New makes a gateway. Its error names the option that is wrong.
+func New(opts Options) (*Gateway, error) {
+	if err := opts.complete(); err != nil {
+		return nil, fmt.Errorf("make the gateway: %w", err)
+	}
+	guard, err := newGuard(opts.AllowedHosts, opts.AllowedOrigins, opts.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("make the gateway: %w", err)
+	}
+	g := &Gateway{opts: opts, log: opts.Log, guard: guard, mux: http.NewServeMux(), page: newAssets(opts.Assets, opts.BasePath)}
+	g.ctx, g.stop = context.WithCancelCause(context.Background())
+	g.api = g.newAPI()
+	g.openLive()
+	g.registerRoutes()
+	if len(g.missing) > 0 {
+		return nil, errors.Join(fmt.Errorf("make the gateway: %w", errors.Join(g.missing...)), g.Close(context.Background()))
+	}
+	return g, nil
+}
+
+func (o *Options) complete() error {
+	for name, absent := range map[string]bool{
+		"Supervisor": o.Supervisor == nil, "Store": o.Store == nil, "Catalogue": o.Catalogue == nil, "Auth": o.Auth == nil,
+		"Audit": o.Audit == nil, "System": o.System == nil, "Costs": o.Costs == nil,
+	} {
+		if absent {
+			return fmt.Errorf("option %s is missing", name)
+		}
+	}
+	o.BasePath = strings.TrimRight(o.BasePath, "/")
+	if !basePathPattern.MatchString(o.BasePath) || o.BasePath != "" && path.Clean(o.BasePath) != o.BasePath {
+		return fmt.Errorf("base path %q must be like /ops: a slash and plain characters", o.BasePath)
+	}
+	if o.Limits == (protocol.Limits{}) {
+		o.Limits = protocol.DefaultLimits()
+	}
+	if o.Heartbeat == (protocol.Heartbeat{}) {
+		o.Heartbeat = protocol.DefaultHeartbeat()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	return nil
+}
+
+func (g *Gateway) registerRoutes() {
+	g.registerStatus()
+	g.registerSignIn()
+	g.registerAgents()
+	g.registerExecutions()
+	g.registerStreams()
+	for pattern, handler := range g.liveRoutes() {
+		g.route(pattern, handler)
+	}
+	g.describeLive()
+	document := g.document()
+	g.route("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(document)
+	})
+	g.route("GET /", g.page.ServeHTTP)
+}
+
+// How long a request that is no stream may take to come in, and its answer to go out.
+const (
+	requestTimeout = 30 * time.Second
+	answerTimeout  = 5 * time.Minute
+)
+
+// route puts a handler on the mux, behind the rule that the table has for it. There is no other way
+// onto the mux, and no rule means no route.
+func (g *Gateway) route(pattern string, handler http.HandlerFunc) {
+	rule := protocol.RoutePermission[pattern]
+	if len(rule) == 0 {
+		g.missing = append(g.missing, fmt.Errorf("route %q has no entry in protocol.RoutePermission", pattern))
+		return
+	}
+	g.served = append(g.served, pattern)
+	g.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(rule, protocol.PermPublic) {
+			p, err := g.identify(r)
+			if err == nil {
+				err = permit(p, rule)
+			}
+			if err != nil {
+				g.problem(r.Context(), err).write(w)
+				return
+			}
+			r = r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
+		}
+		handler(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, exchange{w, r})))
+	})
+}
+
+// identify finds out who sends a request.
+func (g *Gateway) identify(r *http.Request) (auth.Principal, error) {
+	p, err := g.opts.Auth.Request(r)
+	if errors.Is(err, auth.ErrNone) && hadLoneCookie(r) {
+		return auth.Principal{}, loneCookie(err)
+	}
+	return p, err
+}
+
+// permit refuses who holds none of the permissions that rule lists.
+func permit(p auth.Principal, rule []string) error {
+	if slices.ContainsFunc(rule, p.Can) {
+		return nil
+	}
+	return fault.New(protocol.Forbidden, "this needs the permission %s, which %s does not have", strings.Join(rule, " or "), p.ID)
+}
+
+// ServeHTTP lets the guard look at the request and then hands it to its route.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Both are lifted by the routes that stream. What a slow sender or reader can hold is bounded.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(requestTimeout))
+	_ = control.SetWriteDeadline(time.Now().Add(answerTimeout))
+
+	admitted, no, done := g.guard.admit(w, r)
+	if done {
+		return
+	}
+	if no != nil {
+		g.log.Debug("request refused", "address", r.RemoteAddr, "method", r.Method, "host", r.Host, "reason", no.detail)
+		newProblem(no.status, no.code, no.detail).write(w)
+		return
+	}
+	r = admitted
+	if base := g.opts.BasePath; base != "" {
+		if r.URL.Path == base {
+			http.Redirect(w, r, base+"/", http.StatusPermanentRedirect)
+			return
+		}
+		if rest, ok := strings.CutPrefix(r.URL.Path, base+"/"); ok {
+			r = withPath(r, "/"+rest)
+		}
+	}
+	handler, pattern := g.mux.Handler(r)
+	isAPI := r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/")
+	switch {
+	case pattern == "GET /" && isAPI, pattern == "":
+		g.noRoute(w, r, handler, pattern)
+	default:
+		g.mux.ServeHTTP(w, r)
+	}
+}
+
+func withPath(r *http.Request, path string) *http.Request {
+	r = r.Clone(r.Context())
+	r.URL.Path, r.URL.RawPath = path, ""
+	return r
+}
+
+// noRoute answers for what is on no route: an unknown path, or a method its path does not have.
+func (g *Gateway) noRoute(w http.ResponseWriter, r *http.Request, handler http.Handler, pattern string) {
+	if pattern == "" {
+		probe := &statusProbe{header: http.Header{}}
+		handler.ServeHTTP(probe, r)
+		if probe.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", probe.header.Get("Allow"))
+			newProblem(probe.status, protocol.BadRequest, fmt.Sprintf("%s is not possible here; these are: %s", r.Method, probe.header.Get("Allow"))).write(w)
+			return
+		}
+	}
+	newProblem(http.StatusNotFound, protocol.NotFound, fmt.Sprintf("there is nothing at %.200q; /openapi.json lists what there is", r.URL.Path)).write(w)
+}
+
+// statusProbe takes down what the mux would have answered.
+type statusProbe struct {
+	header http.Header
+	status int
+}
+
+func (p *statusProbe) Header() http.Header         { return p.header }
+func (p *statusProbe) WriteHeader(status int)      { p.status = status }
+func (p *statusProbe) Write(b []byte) (int, error) { return len(b), nil }
+
+// Close ends every stream and live connection, in the way that brings their clients back, and waits
+// for them until ctx ends. It is safe to call twice.
+func (g *Gateway) Close(ctx context.Context) error {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.stop(errClosing)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.closeLive()
+		g.streams.Wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close the gateway: streams are still open: %w", context.Cause(ctx))
+	}
+}
+
+var errClosing = fault.New(protocol.Unavailable, "the server is going away: try again in a moment")
+
+// enter counts a stream in. It gives the context the stream lives under, which ends with the
+// request or the gateway, and what must be called when the stream has ended.
+func (g *Gateway) enter(r *http.Request) (context.Context, func(), error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil, nil, errClosing
+	}
+	g.streams.Add(1)
+	ctx, cancel := context.WithCancelCause(r.Context())
+	forget := context.AfterFunc(g.ctx, func() { cancel(errClosing) })
+	return ctx, func() {
+		forget()
+		cancel(nil)
+		g.streams.Done()
+	}, nil
+}
+
+func (g *Gateway) problem(ctx context.Context, err error) *Problem { return problemOf(ctx, g.log, err) }
+
+type principalKey struct{}
+
+// principalOf is who sent the request. It is nobody on a public route.
+func principalOf(ctx context.Context) auth.Principal {
+	p, _ := ctx.Value(principalKey{}).(auth.Principal)
+	return p
+}
+
+type exchangeKey struct{}
+
+// exchange is the request itself and where its answer goes, for operations that need more of it
+// than their input.
+type exchange struct {
+	w http.ResponseWriter
+	r *http.Request
+}
+
+func exchangeOf(ctx context.Context) exchange {
+	e, _ := ctx.Value(exchangeKey{}).(exchange)
+	return e
+}
+
+// NewServer gives the http.Server that handler should be served by: one that does not wait for ever
+// on clients that send their headers a byte at a time, nor keeps much for them.
+func NewServer(handler http.Handler, limits protocol.Limits, log *slog.Logger) *http.Server {
+	if limits == (protocol.Limits{}) {
+		limits = protocol.DefaultLimits()
+	}
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: time.Duration(limits.HandshakeTimeoutMs) * time.Millisecond,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}

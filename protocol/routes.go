@@ -1,0 +1,39 @@
+package protocol
+
+// PermPublic marks a route that asks for no credential: it shows nothing that is not in the source,
+// or it is where a credential is brought.
+const PermPublic = "public"
+
+// RoutePermission says what each route needs: any one of those listed. A route that is missing here
+// is not served.
+var RoutePermission = map[string][]string{
+	"GET /":             {PermPublic}, // the page itself: it holds nothing, and asks the API below
+	"GET /openapi.json": {PermPublic},
+	"GET /healthz":      {PermPublic},
+	"GET /readyz":       {PermPublic},
+
+	"GET /login":        {PermPublic}, // brings a ticket
+	"POST /login":       {PermPublic}, // brings a token
+	"POST /logout":      {PermPublic}, // ends the session that comes with it, if any
+	"GET /api/session":  {PermNone},
+	"POST /api/tickets": {PermNone},
+
+	"GET /api/agents":        {PermExecute, PermRead},
+	"GET /api/agents/{name}": {PermExecute, PermRead},
+
+	"GET /api/executions":              {PermRead},
+	"POST /api/executions":             {PermExecute},
+	"GET /api/executions/{id}":         {PermRead},
+	"POST /api/executions/{id}/cancel": {PermCancel},
+	"GET /api/executions/{id}/events":  {PermRead},
+	"GET /api/executions/{id}/log":     {PermRead},
+	"GET /api/costs":                   {PermRead},
+	"GET /api/system":                  {PermSystem},
+
+	// The live transports: what a message needs stands in MessagePermission. The WebSocket may be
+	// opened without a credential, which then must come as the first message.
+	"GET /api/ws":        {PermPublic},
+	"GET /api/events":    {PermNone},
+	"GET /api/poll":      {PermNone},
+	"POST /api/messages": {PermNone},
+}
