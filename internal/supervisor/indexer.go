@@ -1,0 +1,169 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"claudeops/internal/execution"
+	"claudeops/internal/index"
+)
+
+const (
+	// gather is for how long changes that nobody waits for (progress, cost) are gathered into one
+	// write. Whoever asks for a list has them written first.
+	gather = 250 * time.Millisecond
+	// retryIndex is how often a failed write is tried again.
+	retryIndex = time.Second
+	// lastFlush bounds the write when the supervisor stops. What is not written then is found by
+	// the next start.
+	lastFlush = 5 * time.Second
+)
+
+// indexer writes the records that have changed into the index, many at a time, and retires the
+// executions whose end it has written.
+type indexer struct {
+	s *Supervisor
+
+	writing sync.Mutex // one write at a time, so that an older state never overwrites a newer one
+
+	mu    sync.Mutex // guards dirty
+	dirty map[*live]struct{}
+
+	soon, now chan struct{} // capacity 1: something is dirty
+}
+
+func newIndexer(s *Supervisor) *indexer {
+	return &indexer{s: s, dirty: make(map[*live]struct{}), soon: make(chan struct{}, 1), now: make(chan struct{}, 1)}
+}
+
+// mark has an execution's record written, at once or soon.
+func (x *indexer) mark(l *live, urgent bool) {
+	x.mu.Lock()
+	x.dirty[l] = struct{}{}
+	x.mu.Unlock()
+	signal := x.soon
+	if urgent {
+		signal = x.now
+	}
+	select {
+	case signal <- struct{}{}:
+	default:
+	}
+}
+
+func (x *indexer) run() {
+	ctx := x.s.ctx
+	for {
+		select {
+		case <-x.now:
+		case <-x.soon:
+			x.linger(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+			defer cancel()
+			if err := x.flush(last); err != nil {
+				x.s.log.Error("the index is left behind; the next start makes up for it", "error", err)
+			}
+			return
+		}
+		if err := x.flush(ctx); err != nil && ctx.Err() == nil {
+			x.s.log.Error("the index can't be written; it is tried again", "error", err)
+			later(ctx, retryIndex)
+			x.again()
+		}
+	}
+}
+
+func (x *indexer) linger(ctx context.Context) {
+	timer := time.NewTimer(gather)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-x.now:
+	case <-ctx.Done():
+	}
+}
+
+func (x *indexer) again() {
+	select {
+	case x.now <- struct{}{}:
+	default:
+	}
+}
+
+// flush writes everything that was marked before it was called.
+func (x *indexer) flush(ctx context.Context) error {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	x.mu.Lock()
+	batch := x.dirty
+	if len(batch) > 0 {
+		x.dirty = make(map[*live]struct{})
+	}
+	x.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	records := make([]execution.Record, 0, len(batch))
+	var ended []*live
+	for l := range batch {
+		rec := l.snapshot()
+		records = append(records, rec)
+		if rec.Terminal {
+			ended = append(ended, l)
+		}
+	}
+	if err := x.put(ctx, records); err != nil {
+		x.mu.Lock()
+		for l := range batch {
+			x.dirty[l] = struct{}{}
+		}
+		x.mu.Unlock()
+		return err
+	}
+	for _, l := range ended {
+		x.s.retire(l)
+	}
+	return nil
+}
+
+// put stores the records; into a new index if the old one turns out to be damaged.
+func (x *indexer) put(ctx context.Context, records []execution.Record) error {
+	err := x.s.options.Index.Put(ctx, records)
+	if !errors.Is(err, index.ErrDamaged) {
+		return err
+	}
+	x.s.log.Warn("the index is damaged; it is rebuilt from the journals", "error", err)
+	if err := x.s.options.Index.Renew(x.s.ctx, x.s.options.Store); err != nil {
+		return err
+	}
+	if err := x.s.options.Index.SetComplete(ctx, x.s.boot); err != nil {
+		return err
+	}
+	// What the journals don't say (that something is being cancelled) is written anew.
+	x.s.mu.RLock()
+	for _, l := range x.s.live {
+		x.mark(l, true)
+	}
+	x.s.mu.RUnlock()
+	return x.s.options.Index.Put(ctx, records)
+}
+
+// retire forgets an execution whose end is in the index. From here on it is history.
+func (s *Supervisor) retire(l *live) {
+	s.mu.RLock()
+	kept := s.live[l.id] == l && l.phase == over
+	s.mu.RUnlock()
+	if !kept {
+		return // finish marks it again when it has let go of it
+	}
+	if err := s.clean(l.id); err != nil {
+		s.log.Warn("the next start will look at an ended execution again", "executionId", l.id, "error", err)
+	}
+	s.recent.put(l.snapshot())
+	s.mu.Lock()
+	delete(s.live, l.id)
+	s.mu.Unlock()
+}

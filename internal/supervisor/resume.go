@@ -1,0 +1,326 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"claudeops/internal/execution"
+	"claudeops/internal/fault"
+	"claudeops/internal/index"
+	"claudeops/internal/journal"
+	"claudeops/protocol"
+)
+
+// resumeWait is for how long Start waits until every runner was reached or its execution settled.
+// What takes longer goes on behind: a process that can't be killed must not keep a server down.
+const resumeWait = 2 * time.Second
+
+// resumers is how many executions are looked at side by side on start.
+const resumers = 16
+
+// prepareIndex makes sure that the index knows every execution, without reading the history each
+// time: only a new index, or a machine that went down, can have left any out.
+func (s *Supervisor) prepareIndex(ctx context.Context) error {
+	boot, complete, err := s.options.Index.Complete(ctx)
+	if err == nil && complete && boot != s.boot {
+		err = s.options.Index.Check(ctx)
+	}
+	switch {
+	case errors.Is(err, index.ErrDamaged):
+		s.log.Warn("the index is damaged; it is rebuilt from the journals", "error", err)
+		err = s.options.Index.Renew(ctx, s.options.Store)
+	case err != nil:
+	case !complete:
+		s.log.Info("the index is filled from the journals")
+		err = s.options.Index.Fill(ctx, s.options.Store)
+	case boot != s.boot:
+		err = s.options.Index.Fill(ctx, s.options.Store)
+	}
+	if err != nil {
+		return err
+	}
+	if boot != s.boot || !complete {
+		if err := s.options.Index.SetComplete(ctx, s.boot); err != nil {
+			return err
+		}
+	}
+	last, err := s.options.Index.LastID(ctx)
+	if err != nil {
+		return err
+	}
+	s.ids.continueAfter(last)
+	return nil
+}
+
+// plan is what is to be done about an execution that a server has left behind.
+type plan int
+
+const (
+	nothing plan = iota // there is no such execution
+	enqueue             // it waits
+	follow              // it runs, or ran and is to be settled
+	retire              // it has its last event
+)
+
+// found is an execution that was left behind.
+type found struct {
+	l    *live
+	plan plan
+}
+
+// resumeAll looks at every execution whose end is not in the index.
+func (s *Supervisor) resumeAll(ctx context.Context) error {
+	ids, err := s.leftBehind(ctx)
+	if err != nil {
+		return err
+	}
+	results := make([]found, len(ids))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(resumers)
+	for i, id := range ids {
+		group.Go(func() error {
+			results[i] = s.inspectOrFollow(ctx, id)
+			return ctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, f := range results {
+		s.take(f)
+	}
+	timeout := time.NewTimer(resumeWait)
+	defer timeout.Stop()
+	for _, f := range results {
+		if f.plan != follow {
+			continue
+		}
+		select {
+		case <-f.l.looked:
+		case <-timeout.C:
+			s.log.Warn("some executions are still being adopted or settled")
+			return nil
+		case <-s.ctx.Done():
+			return context.Cause(s.ctx)
+		}
+	}
+	return nil
+}
+
+// leftBehind lists what is marked as active, or open in the index, oldest first.
+func (s *Supervisor) leftBehind(ctx context.Context) ([]string, error) {
+	entries, err := os.ReadDir(s.activeDir())
+	if err != nil {
+		return nil, fmt.Errorf("list active executions: %w", err)
+	}
+	ids, err := s.options.Index.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if err := execution.ValidateID(entry.Name()); err != nil {
+			s.log.Warn("a file among the active marks is no mark; it is left alone", "name", entry.Name())
+			continue
+		}
+		ids = append(ids, entry.Name())
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// inspectOrFollow keeps one execution that can't be looked at from stopping the others: it is
+// followed, which tries again and again.
+func (s *Supervisor) inspectOrFollow(ctx context.Context, id string) found {
+	f, err := s.inspect(ctx, id)
+	if err == nil {
+		return f
+	}
+	s.log.Error("an execution left behind can't be looked at; it is tried again", "executionId", id, "error", err)
+	rec, err := s.options.Index.Get(ctx, id)
+	if err != nil {
+		return found{}
+	}
+	return found{newLive(rec), follow}
+}
+
+// inspect finds out from what is on disk where an execution stands.
+func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error) {
+	r, err := s.options.Store.Open(id)
+	if isNoJournal(err) {
+		return found{}, s.undo(id)
+	}
+	if err != nil {
+		return found{}, fmt.Errorf("open the journal: %w", err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	held, err := s.options.Store.Written(id)
+	if err != nil {
+		return found{}, fmt.Errorf("find out who writes the journal: %w", err)
+	}
+	head, err := r.Head()
+	if err != nil {
+		return found{}, fmt.Errorf("find the journal's end: %w", err)
+	}
+	rec, err := s.options.Index.Get(ctx, id)
+	if fault.CodeOf(err) == protocol.NotFound {
+		if head.Seq == 0 && !held {
+			// The server died before the execution was accepted: nobody was promised anything.
+			return found{}, s.undo(id)
+		}
+		rec, err = index.Fold(ctx, r)
+	}
+	if err != nil {
+		return found{}, err
+	}
+	if rec.ExecutionID == "" {
+		return found{}, errors.New("its journal does not begin with execution:queued")
+	}
+	l := newLive(rec)
+	if err := s.readCancel(l); err != nil {
+		return found{}, err
+	}
+	if held {
+		return found{l, follow}, s.readRunner(l)
+	}
+	ended, err := endsWell(r, head)
+	if err != nil {
+		return found{}, err
+	}
+	if ended {
+		if err := s.catchUp(l); err != nil {
+			return found{}, err
+		}
+		l.tell(head, true)
+		return found{l, retire}, nil
+	}
+	waits, err := s.neverRan(l, head)
+	if err != nil {
+		return found{}, err
+	}
+	if waits {
+		return found{l, enqueue}, nil
+	}
+	return found{l, follow}, nil
+}
+
+// neverRan reports whether an execution whose journal nobody holds may be started without fear that
+// its agent runs twice. A runner that was started and has not locked the journal yet does no harm:
+// of two, one gets it, and the other leaves.
+func (s *Supervisor) neverRan(l *live, head journal.Position) (bool, error) {
+	if head.Seq > 1 || l.cancelRequested() != nil {
+		return false, nil
+	}
+	var start spawned
+	known, err := s.readSidecar(l.id, spawnedName, &start)
+	if err != nil {
+		return false, err
+	}
+	if known && (start.Boot != s.boot || s.runners.Begun(l.id)) {
+		return false, nil
+	}
+	if known && start.Runner.PID != 0 && s.runners.Alive(start.Runner) {
+		l.runner, l.launched = start.Runner, time.Now()
+		return false, nil
+	}
+	specified, err := s.hasSidecar(l.id, specName)
+	if err != nil {
+		return false, err
+	}
+	if !specified {
+		l.verdict = func(rec execution.Record) *execution.Event {
+			return failedEvent(rec, execution.ReasonSpawnFailed, "what it was to run is not stored any more: "+specName+" is missing", time.Now(), 0)
+		}
+	}
+	return specified, nil
+}
+
+func (s *Supervisor) readCancel(l *live) error {
+	var request cancelRequest
+	asked, err := s.readSidecar(l.id, cancelName, &request)
+	if err != nil || !asked {
+		return err
+	}
+	l.cancel = &request
+	if !l.record.Terminal {
+		l.record.Status = execution.Cancelling
+	}
+	return nil
+}
+
+func (s *Supervisor) readRunner(l *live) error {
+	var start spawned
+	known, err := s.readSidecar(l.id, spawnedName, &start)
+	if err != nil || !known {
+		return err
+	}
+	l.runner, l.launched = start.Runner, time.Now()
+	return nil
+}
+
+// endsWell reports whether the journal's last event is one that ends an execution.
+func endsWell(r journal.Reader, head journal.Position) (bool, error) {
+	if head.Seq == 0 {
+		return false, nil
+	}
+	at, gap, err := r.Locate(head.Seq - 1)
+	if err != nil || gap != nil {
+		return false, err
+	}
+	buf := make([]byte, head.Offset-at.Offset)
+	n, _, gap, err := r.Read(at, head, buf)
+	if err != nil || gap != nil {
+		return false, err
+	}
+	var last struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(buf[:n], &last); err != nil {
+		return false, nil
+	}
+	return execution.IsTerminalType(last.Type), nil
+}
+
+// take makes an execution that was left behind one of ours.
+func (s *Supervisor) take(f found) {
+	if f.plan == nothing {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != serving {
+		return
+	}
+	s.live[f.l.id] = f.l
+	switch f.plan {
+	case enqueue:
+		s.queue.push(f.l)
+	case follow:
+		s.queue.occupy(f.l)
+		s.work.Go(func() { s.attend(f.l, false) })
+	case retire:
+		f.l.phase = over
+		s.indexer.mark(f.l, true)
+	}
+}
+
+// resumeOne looks at an execution that nothing marks as active though the index has it open.
+func (s *Supervisor) resumeOne(ctx context.Context, id string) (*live, error) {
+	s.resuming.Lock()
+	defer s.resuming.Unlock()
+	if l := s.find(id); l != nil {
+		return l, nil
+	}
+	f, err := s.inspect(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("look at execution %s: %w", id, err)
+	}
+	s.take(f)
+	return f.l, nil
+}

@@ -1,0 +1,164 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"claudeops/internal/execution"
+	"claudeops/internal/index"
+	"claudeops/internal/journal"
+)
+
+// end appends the last event of an execution that no runner has. made is called once the journal
+// is locked and everything in it observed, unless the last event is there already.
+func (s *Supervisor) end(l *live, made func(execution.Record) *execution.Event) (err error) {
+	w, recovery, err := s.options.Store.Append(l.id)
+	if err != nil {
+		return fmt.Errorf("take over the journal of %s: %w", l.id, err)
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if recovery.Reason != "" {
+		s.log.Warn("a journal was cut back to its last whole event", "executionId", l.id, "from", recovery.CutFrom, "bytes", recovery.CutBytes, "reason", recovery.Reason)
+	}
+	l.cutBack(w.Head())
+	if err := s.catchUp(l); err != nil {
+		return err
+	}
+	if l.terminal() {
+		return nil
+	}
+	e := made(l.snapshot())
+	if e == nil {
+		return nil
+	}
+	e.ExecutionID, e.Timestamp = l.id, execution.At(time.Now())
+	line, at, err := appendEvent(w, e)
+	if err != nil {
+		return err
+	}
+	return s.observeLine(l, line, at)
+}
+
+// catchUp observes what is in the journal and was not told by a link.
+func (s *Supervisor) catchUp(l *live) (err error) {
+	r, err := s.openJournal(l.id)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	l.mu.Lock()
+	seen := l.seen
+	l.mu.Unlock()
+	_, err = index.Lifecycle(s.ctx, r, seen, func(line []byte, e *execution.Event, at journal.Position) error {
+		s.observe(l, line, e, at)
+		return nil
+	})
+	return err
+}
+
+// settle ends an execution whose runner is gone: whatever is left of it is killed, and its last
+// event says why. journal.ErrLocked when the runner lives after all.
+func (s *Supervisor) settle(l *live) error {
+	var failure error
+	err := s.end(l, func(rec execution.Record) *execution.Event {
+		killed, err := s.runners.KillMarked(s.ctx, l.id)
+		if err != nil {
+			// The last event may be written only when nothing of the execution is left.
+			failure = fmt.Errorf("end what is left of execution %s: %w", l.id, err)
+			return nil
+		}
+		return s.lostEvent(l, rec, killed)
+	})
+	return errors.Join(err, failure)
+}
+
+// lostEvent says how an execution ended whose runner can't say it any more.
+func (s *Supervisor) lostEvent(l *live, rec execution.Record, killed int) *execution.Event {
+	now := time.Now()
+	if request := l.cancelRequested(); request != nil {
+		return cancelledEvent(rec, request, now, killed)
+	}
+	if l.verdict != nil {
+		return l.verdict(rec)
+	}
+	var start spawned
+	known, err := s.readSidecar(l.id, spawnedName, &start)
+	if err != nil {
+		s.log.Warn("when the runner was started can't be read", "executionId", l.id, "error", err)
+	}
+	if known && start.Boot != s.boot {
+		return failedEvent(rec, execution.ReasonHostRestarted, "the machine was restarted while the execution ran", now, killed)
+	}
+	return failedEvent(rec, execution.ReasonRunnerLost, lostMessage(killed), now, killed)
+}
+
+func lostMessage(killed int) string {
+	const died = "the runner of the execution died"
+	switch killed {
+	case 0:
+		return died + "; nothing it had started was left"
+	case 1:
+		return died + "; the one process it had left was ended"
+	default:
+		return fmt.Sprintf("%s; the %d processes it had left were ended", died, killed)
+	}
+}
+
+func failedEvent(rec execution.Record, reason execution.Reason, message string, now time.Time, killed int) *execution.Event {
+	return &execution.Event{
+		Type: execution.TypeFailed, Error: message, Reason: string(reason),
+		Cost: &rec.Cost, DurationMs: durationMs(rec, now), ProcessesReaped: &killed,
+	}
+}
+
+func cancelledEvent(rec execution.Record, request *cancelRequest, now time.Time, killed int) *execution.Event {
+	return &execution.Event{
+		Type: execution.TypeCancelled, By: request.By, Reason: request.Reason,
+		Cost: &rec.Cost, DurationMs: durationMs(rec, now), ProcessesReaped: &killed,
+	}
+}
+
+// durationMs is how long the agent ran; 0 when it never did, or the clock went back under it.
+func durationMs(rec execution.Record, now time.Time) *int64 {
+	var ms int64
+	if rec.StartedAt != nil {
+		ms = max(0, now.Sub(*rec.StartedAt).Milliseconds())
+	}
+	return &ms
+}
+
+// finish lets go of an execution that has its last event.
+func (s *Supervisor) finish(l *live) {
+	s.mu.Lock()
+	s.queue.release(l)
+	s.mu.Unlock()
+	s.indexer.mark(l, true)
+	l.firstLookOver()
+	s.schedule()
+}
+
+// schedule starts whatever may start.
+func (s *Supervisor) schedule() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != serving {
+		return
+	}
+	for l := s.queue.next(); l != nil; l = s.queue.next() {
+		s.work.Go(func() { s.attend(l, true) })
+	}
+}
+
+// later waits, and reports false when the supervisor stops first.
+func later(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
