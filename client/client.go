@@ -37,11 +37,11 @@ type Client struct {
 	mu       sync.Mutex
 	closed   bool
 	running  bool
-	link     link                // nil while there is none
-	linkLost chan struct{}       // of link: closed when it has gone
+	link     link                 // nil while there is none
+	linkLost chan struct{}        // of link: closed when it has gone
 	waiters  map[*waiter]struct{} // who waits for a link
-	inCall   int                 // calls that are not over
-	topics   map[string]*topic   // by execution
+	inCall   int                  // calls that are not over
+	topics   map[string]*topic    // by execution
 	watch    watchState
 	system   systemState
 	token    string // as the credential last gave it
@@ -76,13 +76,13 @@ func New(rawURL string, options ...Option) (*Client, error) {
 		u.Path += "/"
 	}
 	c := &Client{
-		base:     u,
-		cfg:      defaults(),
-		calls:    newCalls(),
-		wake:     make(chan struct{}, 1),
-		resync:   make(chan struct{}, 1),
-		waiters:  map[*waiter]struct{}{},
-		topics:   map[string]*topic{},
+		base:    u,
+		cfg:     defaults(),
+		calls:   newCalls(),
+		wake:    make(chan struct{}, 1),
+		resync:  make(chan struct{}, 1),
+		waiters: map[*waiter]struct{}{},
+		topics:  map[string]*topic{},
 	}
 	for _, option := range options {
 		option(&c.cfg)
@@ -131,7 +131,7 @@ func (c *Client) needLocked() error {
 func (c *Client) needed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.inCall > 0 || len(c.topics) > 0 || len(c.watch.watchers) > 0 || len(c.system.watchers) > 0
+	return c.inCall > 0 || len(c.waiters) > 0 || len(c.topics) > 0 || len(c.watch.watchers) > 0 || len(c.system.watchers) > 0
 }
 
 // url gives the address of an escaped path below the server's.

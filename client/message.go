@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -77,6 +78,11 @@ func readHeader(line []byte, h *header) error {
 		Seq         uint64 `json:"seq"`
 	}
 	if err := json.Unmarshal(line, &m); err != nil {
+		var other *json.UnmarshalTypeError
+		if errors.As(err, &other) {
+			*h = header{} // of a later version; what it means can't be known
+			return nil
+		}
 		return err
 	}
 	*h = header{kind: m.Type, id: m.ID, executionID: m.ExecutionID, seq: m.Seq}

@@ -22,12 +22,12 @@ var errRestart = errors.New("the events came with a hole; asking for them again"
 
 // session is what run knows from one link to the next.
 type session struct {
-	c        *Client
-	wait     backoff
-	shaky    int       // WebSocket links in a row that were lost before anything came
-	avoid    time.Time // until then WebSocket is not tried first
-	better   link      // a link over the preferred transport, found while on a fallback
-	lastErr  error
+	c       *Client
+	wait    backoff
+	shaky   int       // WebSocket links in a row that were lost before anything came
+	avoid   time.Time // until then WebSocket is not tried first
+	better  link      // a link over the preferred transport, found while on a fallback
+	lastErr error
 }
 
 // run keeps a link for as long as anything needs one.
