@@ -360,15 +360,23 @@ func (f *Files) remove(id string) error {
 	if err := f.layer.Mkdir(removedName); err != nil && !errors.Is(err, fs.ErrExist) {
 		return errors.Join(err, lock.Close())
 	}
-	if err := f.layer.Rename(id, removedName+"/"+id); err != nil {
+	target := removedName + "/" + id
+	// One that was removed before under the same id, and not to its end, would be in the way.
+	if err := errors.Join(f.layer.RemoveAll(target), f.layer.Rename(id, target)); err != nil {
 		return errors.Join(notFound(err), lock.Close())
 	}
 	f.mu.Lock()
 	delete(f.views, id) // the next of that name is another
 	f.mu.Unlock()
 	err = errors.Join(f.layer.SyncDir("."), lock.Close())
-	// With it goes what an earlier removal may have left when it was interrupted.
-	return errors.Join(err, f.layer.RemoveAll(removedName))
+	// With it goes what other removals have left when they were interrupted.
+	return errors.Join(err, f.layer.Names(removedName, func(names []string) error {
+		var errs []error
+		for _, name := range names {
+			errs = append(errs, f.layer.RemoveAll(removedName+"/"+name))
+		}
+		return errors.Join(errs...)
+	}))
 }
 
 // mustExist is ErrNotFound when there is no journal of that id.

@@ -45,6 +45,9 @@ type file interface {
 	io.WriterAt
 	Size() (int64, error)
 	Truncate(size int64) error
+	// Reserve takes room on the disk for n bytes at off, past the end too, without showing it in
+	// the size. errors.ErrUnsupported where that can't be done.
+	Reserve(off, n int64) error
 	// Sync makes the contents durable, and the size.
 	Sync() error
 	Close() error
@@ -165,6 +168,7 @@ type diskFile struct{ f *os.File }
 func (f *diskFile) ReadAt(p []byte, off int64) (int, error)  { return f.f.ReadAt(p, off) }
 func (f *diskFile) WriteAt(p []byte, off int64) (int, error) { return f.f.WriteAt(p, off) }
 func (f *diskFile) Truncate(size int64) error                { return f.f.Truncate(size) }
+func (f *diskFile) Reserve(off, n int64) error               { return reserve(f.f, off, n) }
 func (f *diskFile) Sync() error                              { return syncData(f.f) }
 func (f *diskFile) Close() error                             { return f.f.Close() }
 

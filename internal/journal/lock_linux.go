@@ -49,8 +49,3 @@ func (d *disk) Locked(name string) (bool, error) {
 	}
 	return lock.Type != unix.F_UNLCK, nil
 }
-
-// syncData leaves out what fsync(2) would add: the times.
-func syncData(f *os.File) error {
-	return os.NewSyscallError("fdatasync", retryInterrupted(func() error { return unix.Fdatasync(int(f.Fd())) }))
-}

@@ -59,6 +59,3 @@ func (d *disk) Locked(name string) (bool, error) {
 	}
 	return false, os.NewSyscallError("flock", err)
 }
-
-// syncData is os.File.Sync, which on macOS asks the drive too (F_FULLFSYNC).
-func syncData(f *os.File) error { return f.Sync() }

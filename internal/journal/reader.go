@@ -70,16 +70,30 @@ func (r *reader) Read(at, end Position, buf []byte) (int, Position, *Gap, error)
 	}
 	scratch := r.files.scratch()
 	defer r.files.giveBack(scratch)
+	n, at, gap, err := v.read(at, end, buf, *scratch)
+	// It stops where another way of reading begins. What hinders it after that is met again by the
+	// next call.
+	for n > 0 && at.Seq < end.Seq && at.Seq%BlockEvents == 0 {
+		more, next, gap, err := v.read(at, end, buf[n:], *scratch)
+		if more == 0 || gap != nil || err != nil {
+			break
+		}
+		n, at = n+more, next
+	}
+	return n, at, gap, err
+}
 
+// read reads on from at in one way.
+func (v *view) read(at, end Position, buf, scratch []byte) (int, Position, *Gap, error) {
 	number := at.Seq / BlockEvents
-	b, full, err := v.verify(number, *scratch)
+	b, full, err := v.verify(number, scratch)
 	if err != nil {
 		return 0, at, nil, err
 	}
 	if !full {
-		return v.readTail(at, end, buf, *scratch)
+		return v.readTail(at, end, buf, scratch)
 	}
-	return v.readBlocks(number, b, at, end, buf, *scratch)
+	return v.readBlocks(number, b, at, end, buf, scratch)
 }
 
 // readBlocks reads from the full block b on.

@@ -17,11 +17,12 @@ func (w *writer) recover() (Recovery, error) {
 	if err != nil {
 		return Recovery{}, err
 	}
-	known, err := w.knownBlocks(size)
+	scratch := make([]byte, walkBuffer)
+	known, err := w.knownBlocks(size, scratch)
 	if err != nil {
 		return Recovery{}, err
 	}
-	end, err := w.findEnd(known, size)
+	end, err := w.findEnd(known, size, scratch)
 	if err != nil {
 		return Recovery{}, err
 	}
@@ -137,7 +138,7 @@ func (k *known) start(number int) Position {
 }
 
 // knownBlocks reads the index. Bad entries between good ones are made again from the events.
-func (w *writer) knownBlocks(size int64) (known, error) {
+func (w *writer) knownBlocks(size int64, scratch []byte) (known, error) {
 	var k known
 	header := make([]byte, headerSize)
 	if _, err := w.index.ReadAt(header, 0); err != nil && !errors.Is(err, io.EOF) {
@@ -158,7 +159,7 @@ func (w *writer) knownBlocks(size int64) (known, error) {
 			k.tail = s.entry
 			return k, nil
 		default:
-			e, ok, err := w.makeEntry(k.start(i), size)
+			e, ok, err := w.makeEntry(k.start(i), size, scratch)
 			if err != nil || !ok {
 				return k, err
 			}
@@ -170,8 +171,8 @@ func (w *writer) knownBlocks(size int64) (known, error) {
 }
 
 // makeEntry makes the entry of the block that begins at start; false when it is not whole.
-func (w *writer) makeEntry(start Position, limit int64) (entry, bool, error) {
-	e, err := w.walkBlock(start, start, open{}, limit, quick)
+func (w *writer) makeEntry(start Position, limit int64, scratch []byte) (entry, bool, error) {
+	e, err := w.walkBlock(start, start, open{}, limit, quick, scratch)
 	return e.entry, e.end.Seq == start.Seq+BlockEvents, err
 }
 
@@ -183,8 +184,8 @@ type walked struct {
 
 // walkBlock goes through the block that begins at start, of which b up to from is known, and
 // counts and sums up what is there.
-func (w *writer) walkBlock(start, from Position, b open, limit int64, how check) (walked, error) {
-	walk := walker{src: w.data, format: w.format, check: how, pos: from, limit: limit}
+func (w *writer) walkBlock(start, from Position, b open, limit int64, how check, scratch []byte) (walked, error) {
+	walk := walker{src: w.data, format: w.format, check: how, pos: from, limit: limit, buf: scratch}
 	last := start.Seq + BlockEvents
 	var lastMs int64
 	for {
@@ -216,9 +217,6 @@ func (w *writer) walkBlock(start, from Position, b open, limit int64, how check)
 
 // sumRange continues a checksum over the bytes [from, to).
 func sumRange(src io.ReaderAt, from, to int64, sum uint32, scratch []byte) (uint32, error) {
-	if len(scratch) == 0 && from < to {
-		scratch = make([]byte, walkBuffer)
-	}
 	for from < to {
 		chunk := scratch[:min(int64(len(scratch)), to-from)]
 		n, err := src.ReadAt(chunk, from)
@@ -235,7 +233,7 @@ func sumRange(src io.ReaderAt, from, to int64, sum uint32, scratch []byte) (uint
 }
 
 // findEnd finds the last good event and takes stock of all that the index doesn't cover.
-func (w *writer) findEnd(k known, size int64) (ending, error) {
+func (w *writer) findEnd(k known, size int64, scratch []byte) (ending, error) {
 	e := ending{blocks: k.blocks}
 	start := k.start(len(k.blocks))
 	if len(k.blocks) > 0 {
@@ -243,7 +241,7 @@ func (w *writer) findEnd(k known, size int64) (ending, error) {
 	}
 	at := stretch{start: start, from: start}
 	if t := k.tail; t.count > 0 {
-		s, err := checkRange(w.data, start.Offset, t.end, t.data, make([]byte, walkBuffer))
+		s, err := checkRange(w.data, start.Offset, t.end, t.data, scratch)
 		if err != nil {
 			return e, err
 		}
@@ -260,7 +258,7 @@ func (w *writer) findEnd(k known, size int64) (ending, error) {
 	// is at the end.
 	how, before := quick, at
 	for {
-		block, err := w.walkBlock(at.start, at.from, at.block, size, how)
+		block, err := w.walkBlock(at.start, at.from, at.block, size, how, scratch)
 		if err != nil {
 			return e, err
 		}
@@ -276,7 +274,7 @@ func (w *writer) findEnd(k known, size int64) (ending, error) {
 		if block.end == at.start && len(e.blocks) == len(k.blocks) {
 			// Nothing vouches for what follows the last full block, and nothing good does follow.
 			// That block itself may be what power loss has taken.
-			return w.findEndBack(k)
+			return w.findEndBack(k, scratch)
 		}
 		if at.doubted > 0 && block.end.Offset >= k.tail.end {
 			// All of the events whose checksum was wrong seem to be there. Any of them may be
@@ -306,8 +304,7 @@ type stretch struct {
 }
 
 // findEndBack goes back over full blocks at the end that hold nothing good.
-func (w *writer) findEndBack(k known) (ending, error) {
-	scratch := make([]byte, walkBuffer)
+func (w *writer) findEndBack(k known, scratch []byte) (ending, error) {
 	for n := len(k.blocks); n > 0; n-- {
 		start, last := k.start(n-1), k.blocks[n-1]
 		s, err := checkRange(w.data, start.Offset, last.end, last.data, scratch)
@@ -318,7 +315,7 @@ func (w *writer) findEndBack(k known) (ending, error) {
 		if s == sound {
 			return whole, nil
 		}
-		block, err := w.walkBlock(start, start, open{}, last.end, strict)
+		block, err := w.walkBlock(start, start, open{}, last.end, strict, scratch)
 		if err != nil {
 			return ending{}, err
 		}

@@ -26,6 +26,9 @@ type writer struct {
 	unwritten []byte // entries of full blocks that are not in the index file yet
 	firstSlot uint64 // where they belong
 
+	reserved   int64 // offset up to which there is room on the disk for certain
+	unreserved bool  // room can't be reserved here
+
 	unsynced bool
 	closed   bool
 	broken   error // why nothing more is written
@@ -88,6 +91,9 @@ func (w *writer) Append(lines []byte, count int) (Position, error) {
 	if at.Seq-w.head.Seq != uint64(count) {
 		return w.head, fmt.Errorf("append to execution %s: %d events announced, %d given", w.id, count, at.Seq-w.head.Seq)
 	}
+	if err := w.reserve(at.Offset); err != nil {
+		return w.head, fmt.Errorf("append to execution %s: %w", w.id, err)
+	}
 	if n, err := w.data.WriteAt(lines, w.head.Offset); err != nil || n < len(lines) {
 		if err == nil {
 			err = io.ErrShortWrite
@@ -110,6 +116,40 @@ func (w *writer) usable() error {
 	return w.broken
 }
 
+// reserve sees to it that a batch ending at end finds room. A write that fails half-way would show
+// readers events that are then taken back; this one fails before anybody sees anything. A write
+// that stays in a page which is there already needs no room.
+func (w *writer) reserve(end int64) error {
+	if end <= w.reserved || w.unreserved {
+		return nil
+	}
+	if w.head.Offset/pageSize == (end-1)/pageSize {
+		return nil
+	}
+	from := max(w.reserved, w.head.Offset)
+	want := max(end-from, min(max(w.head.Offset, minReserve), maxReserve))
+	err := w.data.Reserve(from, want)
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) && want > end-from {
+		want = end - from // there may be room for that much
+		err = w.data.Reserve(from, want)
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
+		w.unreserved = true
+		return nil
+	}
+	if err == nil {
+		w.reserved = from + want
+	}
+	return err
+}
+
+// Room is reserved in steps as long as the journal is, within these bounds in bytes.
+const (
+	minReserve = 64 << 10
+	maxReserve = 8 << 20
+	pageSize   = 4 << 10
+)
+
 // refuse says why a batch was not taken.
 func (w *writer) refuse(seq uint64, rest []byte) error {
 	const shown = 120
@@ -122,6 +162,7 @@ func (w *writer) refuse(seq uint64, rest []byte) error {
 // cutBack removes what a failed write may have left.
 func (w *writer) cutBack(cause error) error {
 	err := fmt.Errorf("append to execution %s: %w", w.id, cause)
+	w.reserved = 0 // the cut gives it back
 	if cut := w.data.Truncate(w.head.Offset); cut != nil {
 		w.broken = fmt.Errorf("append to execution %s: %w: a write failed (%w) and its remains could not be removed: %w", w.id, ErrReadOnly, cause, cut)
 		return w.broken
@@ -188,7 +229,12 @@ func (w *writer) Close() error {
 		if err := w.sync(); err != nil {
 			errs = append(errs, err)
 		}
-		_ = w.index.Sync() // can be built again
+		if w.number > 0 {
+			_ = w.index.Sync() // it can be built again, which for a short journal costs less than this
+		}
+		if w.reserved > w.head.Offset {
+			_ = w.data.Truncate(w.head.Offset) // gives back the room not needed
+		}
 	}
 	return errors.Join(append(errs, w.data.Close(), w.index.Close(), w.lock.Close())...)
 }
