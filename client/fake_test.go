@@ -360,11 +360,9 @@ func (c *fakeConn) handle(m protocol.Request, answer func(any)) bool {
 			stop()
 		}
 		answer(protocol.LogsSubscribed{Type: protocol.TypeLogsSubscribed, ID: m.ID, ExecutionID: m.ExecutionID, From: since + 1, Head: head})
-		if c.ws != nil || c.out != nil {
-			ctx, stop := context.WithCancel(c.ctx)
-			c.subs[m.ExecutionID] = stop
-			go c.feed(ctx, m.ExecutionID, since, gaps)
-		}
+		ctx, stop := context.WithCancel(c.ctx)
+		c.subs[m.ExecutionID] = stop
+		go c.feed(ctx, m.ExecutionID, since, gaps)
 	case protocol.TypeLogsUnsubscribe:
 		if stop := c.subs[m.ExecutionID]; stop != nil {
 			stop()
@@ -474,6 +472,46 @@ func (c *fakeConn) feedAll(heads map[string]int) {
 	}
 }
 
+// wants carries out what a URL says is to be followed. False: it was refused.
+func (c *fakeConn) wants(w http.ResponseWriter, r *http.Request, answer func(any)) bool {
+	q := r.URL.Query()
+	var requests []protocol.Request
+	for i, id := range q["execution"] {
+		since, err := protocol.ParseSeq(q["since"][i])
+		if err != nil {
+			c.fake.t.Errorf("the client asks for %s: %v", r.URL, err)
+		}
+		requests = append(requests, protocol.Request{Type: protocol.TypeLogsSubscribe, ExecutionID: id, Since: &since})
+	}
+	if q.Has("executions") {
+		requests = append(requests, protocol.Request{Type: protocol.TypeExecutionsSubscribe})
+	}
+	if q.Has("system") {
+		ms, _ := strconv.ParseInt(q.Get("system"), 10, 64)
+		requests = append(requests, protocol.Request{Type: protocol.TypeSystemSubscribe, IntervalMs: ms})
+	}
+	var answers []any
+	for _, m := range requests {
+		refused := false
+		c.handle(m, func(message any) {
+			if e, ok := message.(protocol.Error); ok {
+				refuseRequest(w, e.Code.HTTPStatus(), e.Code, e.Message)
+				refused = true
+			}
+			if _, ok := message.(protocol.Ack); !ok {
+				answers = append(answers, message)
+			}
+		})
+		if refused {
+			return false
+		}
+	}
+	for _, a := range answers {
+		answer(a)
+	}
+	return true
+}
+
 func (f *fake) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if !f.authorized(r) {
 		refuseRequest(w, 401, protocol.Unauthenticated, "no valid credential")
@@ -481,6 +519,13 @@ func (f *fake) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	c := f.connect("sse", nil)
 	defer c.end()
+	hello, _ := json.Marshal(f.greeting(c))
+	if !c.wants(w, r, func(message any) {
+		b, _ := json.Marshal(message)
+		hello = append(append(hello, '\n'), b...)
+	}) {
+		return
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := http.NewResponseController(w)
 	frame := func(b []byte) bool {
@@ -493,13 +538,12 @@ func (f *fake) serveEvents(w http.ResponseWriter, r *http.Request) {
 		_, err := w.Write([]byte(text.String()))
 		return err == nil && flush.Flush() == nil
 	}
-	b, _ := json.Marshal(f.greeting(c))
-	for ok := frame(b); ok; {
+	for ok := frame(hello); ok; {
 		select {
 		case b := <-c.out:
 			ok = frame(b)
 		case <-c.ctx.Done():
-			return
+			panic(http.ErrAbortHandler)
 		case <-r.Context().Done():
 			return
 		}
@@ -511,30 +555,24 @@ func (f *fake) serveMessages(w http.ResponseWriter, r *http.Request) {
 		refuseRequest(w, 401, protocol.Unauthenticated, "no valid credential")
 		return
 	}
-	f.mu.Lock()
-	var conn *fakeConn
-	for c := range f.conns {
-		if c.id == r.URL.Query().Get("connection") {
-			conn = c
-		}
-	}
-	f.mu.Unlock()
-	if conn == nil || conn.ctx.Err() != nil {
-		refuseRequest(w, 404, protocol.NotFound, "no such connection")
-		return
-	}
 	var m protocol.Request
 	if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
 		f.t.Errorf("the client posted what is not JSON: %v", err)
 		return
 	}
+	if strings.HasSuffix(m.Type, ":subscribe") || strings.HasSuffix(m.Type, ":unsubscribe") {
+		f.t.Errorf("the client posted %s: over HTTP a subscription is a URL", m.Type)
+	}
 	var out []byte
-	conn.write.Lock()
-	defer conn.write.Unlock()
-	conn.handle(m, func(message any) {
+	c := &fakeConn{fake: f}
+	c.ctx, c.end = context.WithCancel(r.Context())
+	defer c.end()
+	if !c.handle(m, func(message any) {
 		b, _ := json.Marshal(message)
 		out = append(append(out, b...), '\n')
-	})
+	}) {
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write(out)
 }
 
@@ -544,52 +582,40 @@ func (f *fake) servePoll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	if q.Get("connection") == "" {
-		c := f.connect("poll", nil)
-		c.out = nil
-		b, _ := json.Marshal(f.greeting(c))
-		_, _ = w.Write(append(b, '\n'))
-		return
-	}
 	wait, err := time.ParseDuration(q.Get("wait"))
 	if err != nil {
 		f.t.Errorf("the client waits for %q", q.Get("wait"))
 	}
+	c := f.connect("poll", nil)
+	defer c.end()
+	var body []byte
+	add := func(message any) {
+		b, _ := json.Marshal(message)
+		body = append(append(body, b...), '\n')
+	}
+	if q.Get("connection") == "" {
+		add(f.greeting(c))
+	}
+	if !c.wants(w, r, func(message any) {
+		if _, ok := message.(protocol.LogsSubscribed); !ok {
+			add(message)
+		}
+	}) {
+		return
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for {
-		var batch []byte
-		f.mu.Lock()
-		changed := f.changed
-		dropped := true
-		for c := range f.conns {
-			dropped = dropped && c.id != q.Get("connection")
-		}
-		for i, id := range q["execution"] {
-			since, _ := strconv.Atoi(q["since"][i])
-			for n := 0; since < len(f.journals[id]) && n < 50; n++ {
-				batch = append(batch, f.journals[id][since]...)
-				since++
-			}
-		}
-		f.mu.Unlock()
-		if dropped {
-			panic(http.ErrAbortHandler)
-		}
-		if len(batch) > 0 {
-			_, _ = w.Write(batch)
-			return
-		}
+	if len(body) == 0 {
 		select {
-		case <-changed:
+		case b := <-c.out:
+			body = b
 		case <-timer.C:
-			return
+		case <-c.ctx.Done():
+			panic(http.ErrAbortHandler)
 		case <-r.Context().Done():
-			return
-		case <-f.life.Done():
-			return
 		}
 	}
+	_, _ = w.Write(body)
 }
 
 func (f *fake) serveList(w http.ResponseWriter, r *http.Request) {

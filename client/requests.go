@@ -22,7 +22,7 @@ func WithIdempotencyKey(key string) ExecuteOption {
 }
 
 // WithCancelOnDisconnect has the server cancel the execution when this client stays away for longer
-// than the server's grace (30 s where nothing else is set). It works over WebSocket.
+// than the server's grace (30 s where nothing else is set).
 func WithCancelOnDisconnect() ExecuteOption {
 	return func(m *protocol.Request) { m.OnDisconnect = "cancel" }
 }

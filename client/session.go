@@ -247,6 +247,10 @@ func (s *session) lost(l link, err error, lasted time.Duration, messages int) {
 	case messages > 0:
 		s.wait.attempt = 1 // a server that falls over at every connect must not be met with a loop
 	}
+	var refused *Error
+	if errors.As(err, &refused) && refused.RetryAfter > 0 {
+		s.pause(refused.RetryAfter)
+	}
 	var closed *CloseError
 	if !errors.As(err, &closed) {
 		return

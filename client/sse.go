@@ -9,40 +9,42 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"sync"
 	"time"
 
 	"claudeops/protocol"
 )
 
-// sseLink reads one stream of server-sent events.
+// sseLink reads streams of server-sent events, one after the other.
 type sseLink struct {
 	*httpLink
+	stream *eventStream // opened by the handshake, with nothing to follow yet
 	body   io.ReadCloser
-	stream *eventStream
-	first  []byte // what followed the connection message in its frame
 }
 
 func dialSSE(ctx context.Context, c *Client) (link, error) {
 	l := &sseLink{httpLink: newHTTPLink(c)}
 	// The stream outlives the handshake, but not a handshake that fails.
 	stop := context.AfterFunc(ctx, func() { l.close(0, context.Cause(ctx).Error()) })
-	err := l.open(ctx)
+	err := l.open(l.life, following{})
+	if err == nil {
+		var frame []byte
+		if frame, err = l.stream.next(nil); err == nil {
+			_, err = l.greet(frame)
+		}
+	}
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
 		l.close(0, "")
-		if l.body != nil {
-			l.body.Close()
-		}
+		l.shut()
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *sseLink) open(ctx context.Context) error {
-	r, err := http.NewRequestWithContext(l.life, http.MethodGet, l.c.url("api/events", nil), nil)
+func (l *sseLink) open(ctx context.Context, f following) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.c.url("api/events", f.query()), nil)
 	if err != nil {
 		return err
 	}
@@ -52,20 +54,25 @@ func (l *sseLink) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.body = answer.Body
 	if answer.StatusCode >= 400 {
+		defer answer.Body.Close()
 		return problem(answer)
 	}
 	if kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); kind != "text/event-stream" {
+		answer.Body.Close()
 		return fmt.Errorf("the server answered %s with %q instead of an event stream", answer.Status, kind)
 	}
+	l.body = answer.Body
 	l.stream = &eventStream{r: bufio.NewReaderSize(l.body, 64<<10)}
-	frame, err := l.stream.next(nil)
-	if err != nil {
-		return fmt.Errorf("read the connection message: %w", err)
+	return nil
+}
+
+// shut gives the stream up.
+func (l *sseLink) shut() {
+	if l.body != nil {
+		l.body.Close()
+		l.body, l.stream = nil, nil
 	}
-	l.first, err = l.greet(frame)
-	return err
 }
 
 func (l *sseLink) transport() Transport { return SSE }
@@ -73,7 +80,8 @@ func (l *sseLink) transport() Transport { return SSE }
 func (l *sseLink) read(ctx context.Context, deliver func([]byte) error) error {
 	ctx, cancel := l.context(ctx)
 	defer cancel()
-	defer l.body.Close()
+	defer l.shut()
+	l.begin(deliver)
 
 	beat := l.greeting.Heartbeat
 	if beat.IntervalMs <= 0 || beat.TimeoutMs <= 0 {
@@ -84,48 +92,69 @@ func (l *sseLink) read(ctx context.Context, deliver func([]byte) error) error {
 		l.close(protocol.CloseHeartbeat, fmt.Sprintf("nothing was heard from the server for %v", silence))
 	})
 	defer dead.Stop()
+	heard := func() { dead.Reset(silence) }
 
-	// Frames come from the stream and from responses; both are handed on from here, one at a time.
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	handOn := func(frame []byte) error {
-		mu.Lock()
-		defer mu.Unlock()
-		return deliver(frame)
-	}
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
-		for {
-			select {
-			case frame := <-l.answers:
-				if err := handOn(frame); err != nil {
-					l.end(err)
-				}
-			case <-ctx.Done():
-				return
-			}
+	for {
+		err := l.readOne(ctx, heard)
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
 		}
-	}()
-	err := l.readStream(handOn, func() { dead.Reset(silence) })
-	l.end(err)
-	cancel()
-	wg.Wait()
-	return context.Cause(l.life)
-}
-
-func (l *sseLink) readStream(handOn func([]byte) error, heard func()) error {
-	if len(l.first) > 0 {
-		if err := handOn(l.first); err != nil {
+		if !errors.Is(err, errChanged) {
 			return err
 		}
+		f := l.c.following()
+		heard()
+		if err := l.open(ctx, f); err != nil {
+			refused, ok := err.(*Error)
+			if !ok {
+				return err
+			}
+			if err := l.sortOut(ctx, f, refused); err != nil {
+				return err
+			}
+			poke(l.changed)
+		}
 	}
+}
+
+// readOne hands on what comes over one stream, until it ends or something else is to be followed.
+func (l *sseLink) readOne(ctx context.Context, heard func()) error {
+	if l.stream == nil {
+		select {
+		case <-l.changed:
+			return errChanged
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	stopped := make(chan struct{})
+	watching := make(chan bool)
+	body := l.body
+	go func() {
+		select {
+		case <-l.changed:
+			body.Close()
+			watching <- true
+		case <-stopped:
+			watching <- false
+		}
+	}()
+	err := l.readFrames(heard)
+	close(stopped)
+	if <-watching {
+		err = errChanged
+	}
+	l.shut()
+	return err
+}
+
+func (l *sseLink) readFrames(heard func()) error {
 	for {
 		frame, err := l.stream.next(heard)
 		if err != nil {
 			return err
 		}
-		if err := handOn(frame); err != nil {
+		if err := l.handOn(frame); err != nil {
 			return err
 		}
 		heard()

@@ -137,7 +137,7 @@ func (s *systemState) failLocked(err error) {
 		w.err = err
 		poke(w.ready)
 	}
-	s.asked = 0
+	s.asked, s.request = 0, ""
 }
 
 func (s *systemState) refusedLocked(c *Client, request string, err *Error) bool {

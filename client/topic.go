@@ -227,11 +227,24 @@ func (c *Client) subscribed(line []byte) {
 	if t == nil || t.phase != asked || (m.ID != "" && m.ID != t.request) {
 		return
 	}
-	t.phase = live
-	if l, ok := c.link.(interface{ cursorsChanged() }); ok {
-		l.cursorsChanged()
+	c.liveLocked(t, m.Head)
+}
+
+// confirm takes a first answer at these cursors as what logs:subscribed is elsewhere.
+func (c *Client) confirm(cursors []protocol.Cursor) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, cursor := range cursors {
+		if t := c.topics[cursor.ExecutionID]; t != nil && t.phase == asked {
+			c.liveLocked(t, t.pos)
+		}
 	}
-	if m.Head > t.pos {
+}
+
+// liveLocked marks that the server's subscription stands, and that the journal's end is head.
+func (c *Client) liveLocked(t *topic, head uint64) {
+	t.phase = live
+	if head > t.pos || t.ended {
 		return
 	}
 	// Nothing is to come yet. If the execution has ended, nothing will.
@@ -277,4 +290,25 @@ func (c *Client) refused(request string, err *Error) bool {
 		return true
 	}
 	return c.watch.refusedLocked(c, request, err) || c.system.refusedLocked(c, request, err)
+}
+
+// refusedTopic takes the refusal of an execution that is named in a URL.
+func (c *Client) refusedTopic(id string, err *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.topics[id]; t != nil {
+		c.failTopicLocked(t, err)
+	}
+}
+
+func (c *Client) refusedWatch(err *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watch.failLocked(err)
+}
+
+func (c *Client) refusedSystem(err *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.system.failLocked(err)
 }
