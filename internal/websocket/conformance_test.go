@@ -27,7 +27,7 @@ const maxMessage = 64 << 10
 // newEcho serves an endpoint that answers every message with itself.
 func newEcho(t *testing.T) *httptest.Server {
 	t.Helper()
-	var sessions sync.WaitGroup
+	var sessions group
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Upgrade(w, r, websocket.Options{
 			Subprotocol: "claudeops.v1", Deflate: true, MaxMessage: maxMessage, Timeout: 5 * time.Second,
@@ -41,9 +41,32 @@ func newEcho(t *testing.T) *httptest.Server {
 	}))
 	t.Cleanup(func() {
 		server.Close()
-		sessions.Wait()
+		sessions.wait()
 	})
 	return server
+}
+
+// group is a WaitGroup that a late handler may still add to while it is waited for: closing a test
+// server does not wait for handlers whose connection was taken over.
+type group struct {
+	mu     sync.Mutex
+	closed bool
+	work   sync.WaitGroup
+}
+
+func (g *group) Go(f func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.work.Go(f)
+	}
+}
+
+func (g *group) wait() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.work.Wait()
 }
 
 // rawClient speaks bytes.

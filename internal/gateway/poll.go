@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"claudeops/internal/auth"
+	"claudeops/internal/fault"
+	"claudeops/protocol"
+)
+
+// A long poll's waiting time when the client names none, and the most it may name; and how many
+// bytes one answer holds before it is sent.
+const (
+	defaultPollWait = 25 * time.Second
+	maxPollWait     = 2 * time.Minute
+	maxPollBody     = 4 << 20
+)
+
+// servePoll answers with the messages that follow the cursors, at once when there are any.
+func (l *live) servePoll(w http.ResponseWriter, r *http.Request, p auth.Principal) {
+	wait, err := pollWait(r.URL.Query().Get("wait"))
+	if err != nil {
+		writeProblem(w, r, err)
+		return
+	}
+	s, err := l.openStream(r, p, "")
+	if err != nil {
+		writeProblem(w, r, err)
+		return
+	}
+	defer s.leave()
+	var body []byte
+	if len(r.URL.Query()["since"]) == 0 {
+		// The first poll of a client: it is told what a connection is told.
+		body = append(encode(l.greeting(newConnectionID(), p)), s.greetings()...)
+	}
+	if s.interval > 0 {
+		if status, err := l.sample(s.ctx); err == nil {
+			body = append(body, status...)
+		}
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for waiting := true; waiting; {
+		for len(body) < maxPollBody {
+			lines, err := s.next()
+			if err != nil {
+				if len(body) == 0 {
+					writeProblem(w, r, err)
+					return
+				}
+				body = append(body, encode(errorMessage("", err))...)
+				waiting = false
+				break
+			}
+			if lines == nil {
+				break
+			}
+			body = append(body, lines...)
+		}
+		if len(body) > 0 {
+			break
+		}
+		select {
+		case <-s.puller.More():
+		case <-timer.C:
+			waiting = false
+		case <-s.ctx.Done():
+			waiting = false
+		}
+	}
+	streamHeaders(w, "application/x-ndjson; charset=utf-8")
+	w.Header().Set("ClaudeOps-Cursor", s.cursor())
+	if s.watch != nil {
+		w.Header().Set("ClaudeOps-Executions", s.had) // for executions= of the next poll
+	}
+	_, _ = w.Write(body)
+}
+
+func pollWait(text string) (time.Duration, error) {
+	if text == "" {
+		return defaultPollWait, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > maxPollWait {
+		return 0, fault.New(protocol.BadRequest, "wait must be a duration from 0s to %s, such as 25s", maxPollWait)
+	}
+	return d, nil
+}
