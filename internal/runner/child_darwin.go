@@ -1,0 +1,36 @@
+package runner
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// bytesReadable is FIONREAD: how much a pipe holds.
+const bytesReadable = 0x4004667f
+
+const waitAll = 0
+
+func pipeCloseOnExec(fds []int) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := unix.Pipe(fds); err != nil {
+		return err
+	}
+	unix.CloseOnExec(fds[0])
+	unix.CloseOnExec(fds[1])
+	return nil
+}
+
+func growPipe(int) {}
+
+func agentAttr(int) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+// There are no subreapers here: orphans are found by session, process group and environment.
+func becomeSubreaper() error { return nil }
+
+func keepDescriptors() {
+	for fd := 3; fd < 256; fd++ {
+		unix.CloseOnExec(fd)
+	}
+}

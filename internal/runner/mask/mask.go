@@ -1,0 +1,225 @@
+// Package mask keeps secrets out of what is stored: it replaces literal values in a stream of
+// bytes, also where a value is cut by the edge of a chunk. It finds exactly the values it is
+// given, and those as a JSON string writes them; it does not guess what looks like a secret.
+package mask
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Text stands in the place of a secret.
+const Text = "••••••"
+
+// Masker knows the secrets. It holds no state of a stream and can be shared. A nil Masker has none.
+type Masker struct {
+	secrets [][]byte
+	longest int
+}
+
+// New gives a Masker for secrets, or nil where there are none. Empty values are left out.
+func New(secrets []string) *Masker {
+	m := &Masker{}
+	for _, s := range secrets {
+		m.add(s)
+		// In JSON output the value stands escaped: once as most writers do, once as Go does.
+		if b, err := json.Marshal(s); err == nil && len(b) > 2 {
+			m.add(string(b[1 : len(b)-1]))
+		}
+		var plain strings.Builder
+		e := json.NewEncoder(&plain)
+		e.SetEscapeHTML(false)
+		if e.Encode(s) == nil && plain.Len() > 3 {
+			m.add(plain.String()[1 : plain.Len()-2])
+		}
+	}
+	if len(m.secrets) == 0 {
+		return nil
+	}
+	return m
+}
+
+func (m *Masker) add(s string) {
+	if s == "" || slices.ContainsFunc(m.secrets, func(b []byte) bool { return string(b) == s }) {
+		return
+	}
+	m.secrets = append(m.secrets, []byte(s))
+	m.longest = max(m.longest, len(s))
+}
+
+// String gives s with every secret replaced.
+func (m *Masker) String(s string) string {
+	if m == nil {
+		return s
+	}
+	st := m.Stream()
+	return string(st.End(st.Append(nil, []byte(s))))
+}
+
+// Stream begins the masking of one stream of bytes.
+func (m *Masker) Stream() *Stream { return &Stream{m: m} }
+
+// Stream masks one stream. Bytes that may be the start of a secret are held back until what
+// follows decides.
+type Stream struct {
+	m       *Masker
+	held    []byte // the end of what came, not given out yet
+	covered int    // how many bytes at the start of held belong to a secret whose Text is out already
+	spans   []span
+}
+
+type span struct{ from, to int }
+
+// Append adds what is certain of held bytes and p to dst, with secrets replaced.
+func (s *Stream) Append(dst, p []byte) []byte {
+	text := p
+	if len(s.held) > 0 {
+		s.held = append(s.held, p...)
+		text = s.held
+	}
+	return s.give(dst, text, s.m.beginning(text))
+}
+
+// End adds what is left to dst: the stream is over, so no secret can follow.
+func (s *Stream) End(dst []byte) []byte { return s.give(dst, s.held, len(s.held)) }
+
+// Holds reports whether bytes are held back.
+func (s *Stream) Holds() bool { return len(s.held) > s.covered }
+
+// give adds text up to keep to dst and holds the rest.
+func (s *Stream) give(dst, text []byte, keep int) []byte {
+	spans := s.find(text)
+	at := 0
+	first := s.covered > 0 // the first span's Text is out already
+	covered := 0
+	for _, sp := range spans {
+		if sp.from >= keep {
+			break
+		}
+		dst = append(dst, text[at:sp.from]...)
+		if !first {
+			dst = append(dst, Text...)
+		}
+		first = false
+		at = sp.to
+		if sp.to > keep {
+			covered = sp.to - keep
+		}
+	}
+	if at < keep {
+		dst = append(dst, text[at:keep]...)
+	}
+	s.covered = covered
+	s.held = append(s.held[:0], text[keep:]...)
+	return dst
+}
+
+// find lists where secrets are in text, overlapping ones as one span, in order.
+func (s *Stream) find(text []byte) []span {
+	s.spans = s.spans[:0]
+	if s.covered > 0 {
+		s.spans = append(s.spans, span{0, s.covered})
+	}
+	for _, secret := range s.m.secrets {
+		for at := 0; at < len(text); {
+			i := bytes.Index(text[at:], secret)
+			if i < 0 {
+				break
+			}
+			s.spans = append(s.spans, span{at + i, at + i + len(secret)})
+			at += i + 1
+		}
+	}
+	if len(s.spans) < 2 {
+		return s.spans
+	}
+	slices.SortFunc(s.spans, func(a, b span) int {
+		if a.from != b.from {
+			return a.from - b.from
+		}
+		return b.to - a.to
+	})
+	merged := s.spans[:1]
+	for _, sp := range s.spans[1:] {
+		last := &merged[len(merged)-1]
+		if sp.from < last.to {
+			last.to = max(last.to, sp.to)
+		} else {
+			merged = append(merged, sp)
+		}
+	}
+	s.spans = merged
+	return merged
+}
+
+// beginning finds where the longest end of text starts that a secret may go on from.
+func (m *Masker) beginning(text []byte) int {
+	from := max(0, len(text)-m.longest+1)
+	for i := from; i < len(text); i++ {
+		tail := text[i:]
+		for _, secret := range m.secrets {
+			if len(tail) < len(secret) && bytes.HasPrefix(secret, tail) {
+				return i
+			}
+		}
+	}
+	return len(text)
+}
+
+// JSON masks a JSON text: inside its strings, member names included; any other value that holds
+// a secret becomes the string Text. text must be valid; so is what comes back.
+func (m *Masker) JSON(text []byte) []byte {
+	if m == nil {
+		return text
+	}
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); {
+		c := text[i]
+		switch {
+		case c == '"':
+			end := i + 1
+			for text[end] != '"' {
+				if text[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			out = append(out, m.jsonString(text[i:end+1])...)
+			i = end + 1
+		case c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z':
+			end := i
+			for end < len(text) && !strings.ContainsRune(" \t\r\n,]}:", rune(text[end])) {
+				end++
+			}
+			if word := string(text[i:end]); m.String(word) != word {
+				out = append(out, `"`+Text+`"`...)
+			} else {
+				out = append(out, word...)
+			}
+			i = end
+		default:
+			out = append(out, c)
+			i++
+		}
+	}
+	return out
+}
+
+// jsonString masks one string literal, with its quotes.
+func (m *Masker) jsonString(literal []byte) []byte {
+	var s string
+	if json.Unmarshal(literal, &s) != nil {
+		return []byte(`"` + Text + `"`)
+	}
+	masked := m.String(s)
+	if masked == s {
+		return literal
+	}
+	b, err := json.Marshal(masked)
+	if err != nil {
+		return []byte(`"` + Text + `"`)
+	}
+	return b
+}

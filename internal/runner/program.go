@@ -1,0 +1,126 @@
+package runner
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// defaultPath is where programs are looked for when the agent's environment has no PATH.
+const defaultPath = "/usr/local/bin:/usr/bin:/bin"
+
+// findProgram gives the path to execute for argv[0] as execvp would find it with the agent's own
+// environment and working directory. The error says what to do.
+func findProgram(name string, env []string, workdir string) (string, error) {
+	if name == "" {
+		return "", errors.New("the command is empty")
+	}
+	if strings.ContainsRune(name, 0) {
+		return "", fmt.Errorf("%q: a program's name can't hold a NUL", name)
+	}
+	if strings.Contains(name, "/") {
+		path := name
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(workdir, path)
+		}
+		return path, executable(path)
+	}
+	search := defaultPath
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
+			search = v
+		}
+	}
+	var found error
+	for _, dir := range filepath.SplitList(search) {
+		if !filepath.IsAbs(dir) {
+			continue // what is in the working directory is not meant by a bare name
+		}
+		path := filepath.Join(dir, name)
+		err := executable(path)
+		if err == nil {
+			return path, nil
+		}
+		if found == nil && !errors.Is(err, fs.ErrNotExist) {
+			found = err
+		}
+	}
+	if found != nil {
+		return "", found
+	}
+	return "", fmt.Errorf("%q is not in the agent's PATH (%s): install it, give its full path, or set PATH in the definition's env", name, search)
+}
+
+// executable says what is wrong with a file that is to be executed.
+func executable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s does not exist: %w", path, fs.ErrNotExist)
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory, not a program", path)
+	case info.Mode()&0o111 == 0:
+		return fmt.Errorf("%s is not executable: chmod +x it, or name the interpreter first", path)
+	}
+	return nil
+}
+
+// checkWorkdir says what is wrong with a working directory.
+func checkWorkdir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the working directory %s does not exist: create it, or correct workdir in the definition", dir)
+	case err != nil:
+		return fmt.Errorf("the working directory can't be used: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("the working directory %s is not a directory", dir)
+	}
+	return nil
+}
+
+// explainExec says more than the kernel about why a program could not be executed.
+func explainExec(path string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		if interpreter := interpreterOf(path); interpreter != "" {
+			return fmt.Errorf("%s asks for the interpreter %s, which does not exist: %w", path, interpreter, err)
+		}
+		return fmt.Errorf("%s: its loader or interpreter is missing on this machine: %w", path, err)
+	case errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("%s is neither a program for this machine nor a script with a #! line: %w", path, err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s may not be executed by this user, or its file system is mounted noexec: %w", path, err)
+	case errors.Is(err, syscall.E2BIG):
+		return fmt.Errorf("%s: arguments and environment are too long for the kernel: %w", path, err)
+	default:
+		return fmt.Errorf("%s: %w", path, err)
+	}
+}
+
+// interpreterOf reads a script's #! line.
+func interpreterOf(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	buf := make([]byte, 256)
+	n, _ := f.Read(buf)
+	line, ok := bytes.CutPrefix(buf[:n], []byte("#!"))
+	if !ok {
+		return ""
+	}
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	if words := strings.Fields(string(line)); len(words) > 0 {
+		return words[0]
+	}
+	return ""
+}

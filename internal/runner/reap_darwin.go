@@ -1,0 +1,4 @@
+package runner
+
+// reap waits for a runner that is our child.
+func reap(pid int) { wait(pid) }

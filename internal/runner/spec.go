@@ -1,0 +1,86 @@
+package runner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Spec is what a runner is told about its execution: DIR/executions/<id>/spec.json, written by the
+// server before it spawns the runner, readable by its owner only, and removed by the runner when
+// the execution has ended, for it holds the agent's environment and secrets.
+type Spec struct {
+	ExecutionID  string          `json:"executionId"`
+	Agent        string          `json:"agent"`
+	Driver       string          `json:"driver"` // "command", "shell" or "builtin"
+	Argv         []string        `json:"argv"`   // argv[0] is looked up in PATH of Env
+	Env          []string        `json:"env"`    // complete but for CLAUDEOPS_EXECUTION_ID, CLAUDEOPS_RESULT and CLAUDEOPS_WORKSPACE
+	Workdir      string          `json:"workdir,omitempty"`
+	Timeout      time.Duration   `json:"timeout,omitempty"`      // of the whole run; 0 is none
+	IdleTimeout  time.Duration   `json:"idleTimeout,omitempty"`  // without output; 0 is none
+	StopSignal   string          `json:"stopSignal,omitempty"`   // "SIGTERM" when empty
+	StopGrace    time.Duration   `json:"stopGrace,omitempty"`    // from the stop signal to SIGKILL; 0 is DefaultStopGrace, negative is none
+	MaxOutput    int64           `json:"maxOutput,omitempty"`    // bytes of output that are recorded; 0 is no limit
+	Secrets      []string        `json:"secrets,omitempty"`      // literal values, masked wherever the runner writes
+	SyncInterval time.Duration   `json:"syncInterval,omitempty"` // how long log lines may wait for fsync; 0 is DefaultSyncInterval
+	NoCgroup     bool            `json:"noCgroup,omitempty"`     // keep to signals even where a cgroup v2 is writable
+	Options      json.RawMessage `json:"options,omitempty"`      // for the driver
+}
+
+// What Spec leaves open.
+const (
+	DefaultStopGrace    = 10 * time.Second
+	DefaultSyncInterval = time.Second
+	DefaultStopSignal   = "SIGTERM"
+)
+
+// WriteSpec stores spec in the execution's directory, whole or not at all.
+func WriteSpec(dir string, spec *Spec) error {
+	b, err := json.Marshal(spec)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", specFile, err)
+	}
+	f, err := os.CreateTemp(dir, specFile+".*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("write %s: %w", specFile, err)
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, specFile))
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", specFile, errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}
+
+// ReadSpec reads the spec in the execution's directory and fills in what it leaves open.
+func ReadSpec(dir string) (*Spec, error) {
+	b, err := os.ReadFile(filepath.Join(dir, specFile))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", specFile, err)
+	}
+	spec := &Spec{}
+	if err := json.Unmarshal(b, spec); err != nil {
+		return nil, fmt.Errorf("read %s: %w", specFile, err)
+	}
+	if spec.StopSignal == "" {
+		spec.StopSignal = DefaultStopSignal
+	}
+	if unix.SignalNum(spec.StopSignal) == 0 {
+		return nil, fmt.Errorf("read %s: %q is no signal of this system; write it as SIGTERM, SIGINT …", specFile, spec.StopSignal)
+	}
+	if spec.StopGrace == 0 {
+		spec.StopGrace = DefaultStopGrace
+	}
+	if spec.SyncInterval <= 0 {
+		spec.SyncInterval = DefaultSyncInterval
+	}
+	return spec, nil
+}
