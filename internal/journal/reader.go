@@ -213,7 +213,7 @@ func (v *view) readLines(at, last Position, buf, scratch []byte) (int, Position,
 		if run.events > 0 {
 			return run.bytes, Position{at.Seq + run.events, at.Offset + int64(run.bytes)}, nil, nil
 		}
-		if run.stop == stopPartial && !whole {
+		if run.stop != stopInvalid && !whole {
 			err := v.shortBuffer(at, last, scratch)
 			var short *ErrShortBuffer
 			if errors.As(err, &short) {
@@ -222,11 +222,18 @@ func (v *view) readLines(at, last Position, buf, scratch []byte) (int, Position,
 		}
 		// Damage, or bytes that are no events, which are passed over in silence.
 		w := walker{src: v.src, format: v.format, pos: at, limit: last.Offset, buf: scratch}
+		if shifted, err := w.shifted(); err != nil {
+			return 0, at, nil, v.readError(at, err)
+		} else if shifted {
+			return 0, asked, nil, v.misplaced(at)
+		}
 		p, err := w.next(last.Seq)
 		if err != nil {
 			return 0, at, nil, v.readError(at, err)
 		}
 		switch {
+		case p.kind == pieceHole && w.pos.Offset == at.Offset && at.Seq%BlockEvents != 0:
+			return 0, asked, nil, v.misplaced(at) // events are only lost where there are bytes lost, or blocks end
 		case p.kind == pieceNone || p.split:
 			return 0, last, &Gap{at.Seq + 1, last.Seq, gapDamaged}, nil
 		case w.pos.Seq > at.Seq && p.kind == pieceHole:

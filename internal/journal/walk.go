@@ -168,6 +168,23 @@ func (w *walker) followed(seq uint64) (followed, last bool, err error) {
 	return ok && got == seq+1, false, nil
 }
 
+// shifted tells whether two events lie at the position that are good but for having other numbers:
+// then it is the position that is wrong, for damage to one number leaves the other right.
+func (w *walker) shifted() (bool, error) {
+	at := w.pos
+	defer func() { w.pos = at }()
+	line, err := w.line()
+	if err != nil {
+		return false, err
+	}
+	seq, ok := w.format.seqOf(line)
+	if !ok || seq > at.Seq {
+		return false, nil
+	}
+	followed, _, err := w.followed(seq)
+	return followed, err
+}
+
 // line gives the next line with its newline and moves behind it; nil when the limit comes first.
 // Bytes that can't become an event aren't kept to find the end of their line: that line is empty.
 func (w *walker) line() ([]byte, error) {

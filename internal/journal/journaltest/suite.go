@@ -1,0 +1,97 @@
+package journaltest
+
+import (
+	"testing"
+
+	"claudeops/internal/journal"
+)
+
+// Run holds a store to everything the interfaces of package journal promise. open gives an empty
+// store of its own to each test; what it must clean up it registers with t.Cleanup.
+func Run(t *testing.T, open func(t *testing.T) journal.Store) {
+	for _, group := range []struct {
+		name  string
+		tests map[string]func(t *testing.T, store journal.Store)
+	}{
+		{"Create", createTests},
+		{"Append", appendTests},
+		{"Read", readTests},
+		{"Locate", locateTests},
+		{"Follow", followTests},
+		{"Manage", manageTests},
+	} {
+		for name, test := range group.tests {
+			t.Run(group.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				test(t, open(t))
+			})
+		}
+	}
+}
+
+// blockEnds are seqs around which stores tend to go wrong.
+var blockEnds = []uint64{
+	0, 1, 2, journal.BlockEvents - 1, journal.BlockEvents, journal.BlockEvents + 1,
+	2*journal.BlockEvents - 1, 2 * journal.BlockEvents, 2*journal.BlockEvents + 1, 3*journal.BlockEvents + 17,
+}
+
+func create(t *testing.T, store journal.Store) (string, journal.Writer) {
+	t.Helper()
+	id := NewID()
+	w, err := store.Create(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Errorf("close the writer: %v", err)
+		}
+	})
+	return id, w
+}
+
+// filled creates an execution of n events, of which the writer is closed.
+func filled(t *testing.T, store journal.Store, n uint64) string {
+	t.Helper()
+	id := NewID()
+	w, err := store.Create(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Fill(w, id, n); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func open(t *testing.T, store journal.Store, id string) journal.Reader {
+	t.Helper()
+	r, err := store.Open(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Errorf("close the reader: %v", err)
+		}
+	})
+	return r
+}
+
+func appendEvents(t *testing.T, w journal.Writer, id string, n uint64) journal.Position {
+	t.Helper()
+	from := w.Head().Seq + 1
+	at, err := w.Append(Lines(id, from, from+n-1), int(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// after is the position after seq events of an execution.
+func after(id string, seq uint64) journal.Position {
+	return journal.Position{Seq: seq, Offset: int64(len(Lines(id, 1, seq)))}
+}
