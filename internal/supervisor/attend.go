@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"claudeops/internal/execution"
 	"claudeops/internal/journal"
-	"claudeops/internal/process"
 )
 
 // How often a runner that is not reached is tried again: at once after it was started, seldom when
@@ -25,9 +25,6 @@ const (
 	// steadyLink is how long a link must have held for its end to be news: one that ends at once,
 	// again and again, is tried ever more seldom.
 	steadyLink = time.Second
-	// startGrace is how long a runner may take to lock its journal when nobody can say whether it
-	// still runs.
-	startGrace = 10 * time.Second
 	// unreachable is for how long a runner may hold its journal and not be reached before a
 	// cancellation is carried out without it.
 	unreachable = 5 * time.Second
@@ -94,15 +91,17 @@ func (s *Supervisor) complaint(message string, l *live) func(error) {
 // l.verdict; an error is worth another try.
 func (s *Supervisor) launch(l *live) error {
 	if l.cancelRequested() != nil {
-		l.runner = process.ID{} // settle does what was asked for
-		return nil
+		return nil // settle does what was asked for
 	}
 	// Durable before anything runs: should the machine go down now, nobody may take the execution
 	// for one that has never run.
 	if err := s.writeSidecar(l.id, spawnedName, spawned{Boot: s.boot}); err != nil {
 		return err
 	}
-	runner, err := s.runners.Spawn(l.id)
+	process, err := s.runners.Spawn(l.id)
+	if isShortage(err) {
+		return err
+	}
 	if err != nil {
 		message := fmt.Sprintf("its runner could not be started: %v", err)
 		s.log.Error("a runner could not be started", "executionId", l.id, "error", err)
@@ -111,23 +110,28 @@ func (s *Supervisor) launch(l *live) error {
 		}
 		return nil
 	}
-	l.runner, l.launched = runner, time.Now()
 	// The next server can do without it, so it need not be durable.
-	if err := s.noteRunner(l.id, spawned{Boot: s.boot, Runner: runner}); err != nil {
+	if err := s.noteRunner(l.id, spawned{Boot: s.boot, Runner: process}); err != nil {
 		s.log.Warn("which process runs an execution could not be noted", "executionId", l.id, "error", err)
 	}
 	return nil
 }
 
-// starting reports whether the runner may be on its way to lock the journal: nobody else may then.
+// isShortage reports whether starting a process failed for want of something that may be there
+// again soon.
+func isShortage(err error) bool {
+	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
+
+// starting reports whether a runner that an earlier server has started may be on its way to lock the
+// journal: nobody else may then.
 func (s *Supervisor) starting(l *live) bool {
-	if l.verdict != nil || l.runner.PID == 0 || l.snapshot().StartedAt != nil {
-		return false
-	}
-	if l.runner.Start == 0 {
-		return time.Since(l.launched) < startGrace
-	}
-	return s.runners.Alive(l.runner)
+	return l.runner.PID != 0 && l.snapshot().StartedAt == nil && s.runners.Alive(l.runner)
 }
 
 // follow reaches the runner and passes on what it tells until the link ends. It gives for how long
@@ -141,6 +145,7 @@ func (s *Supervisor) follow(l *live, reached func()) (held time.Duration) {
 	}
 	reached()
 	began := time.Now()
+	l.verdict = nil // there is one who can tell
 	l.setLink(link)
 	// From here on a cancellation finds the link; one from before is passed on now. Twice is harmless.
 	if request := l.cancelRequested(); request != nil {

@@ -24,18 +24,17 @@ type machine struct {
 	dataDir string
 	store   *journal.Files // the runners' own, as of other processes
 
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex             // guards what follows
 	runners   map[string]*fakeRunner // by execution: the one that has the journal, or had it last
 	all       map[process.ID]*fakeRunner
 	nextPID   int
-	spawns    map[string]int                        // how often a runner was started
-	ran       map[string]int                        // how often an agent was started
-	auto      func(r *fakeRunner)                   // what a runner does by itself; nil: nothing
-	spawnErr  func(id string) error                 // fails a start
-	early     func(id string) (hold <-chan struct{}) // how long a runner takes to lock its journal
-	marked    map[string]int                        // processes that outlive their runner
-	killErr   error                                 // KillMarked fails with this
-	changed   chan struct{}                         // closed and replaced when anything above changes
+	spawns    map[string]int        // how often a runner was started
+	ran       map[string]int        // how often an agent was started
+	auto      func(r *fakeRunner)   // what a runner does by itself; nil: nothing
+	spawnErr  func(id string) error // fails a start
+	marked    map[string]int        // processes that outlive their runner
+	killErr   error                 // KillMarked fails with this
+	changed   chan struct{}         // closed and replaced when anything above changes
 	processes sync.WaitGroup
 }
 
@@ -74,7 +73,8 @@ type fakeRunner struct {
 	w       journal.Writer
 	history []told
 	alive   bool
-	ready   bool // it listens
+	ready   bool          // it listens
+	begun   chan struct{} // closed when it has the journal and listens
 	dead    chan struct{}
 	cancel  *cancelled
 	changed chan struct{}
@@ -100,26 +100,36 @@ func (r *fakeRunner) wakeLocked() {
 
 func (m *machine) Spawn(id string) (process.ID, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.spawnErr != nil {
-		if err := m.spawnErr(id); err != nil {
+	spawnErr := m.spawnErr
+	m.mu.Unlock()
+	if spawnErr != nil {
+		if err := spawnErr(id); err != nil {
 			return process.ID{}, err
 		}
 	}
+	r := m.launch(id, nil)
+	select {
+	case <-r.begun:
+		return r.pid, nil
+	case <-r.dead:
+		return process.ID{}, errors.New("it ended before it began")
+	}
+}
+
+// launch starts a runner that gets to its journal once hold is closed.
+func (m *machine) launch(id string, hold <-chan struct{}) *fakeRunner {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.nextPID++
 	r := &fakeRunner{
 		m: m, id: id, pid: process.ID{PID: m.nextPID, Start: 1, Boot: "fake"},
-		alive: true, dead: make(chan struct{}), changed: make(chan struct{}),
+		alive: true, begun: make(chan struct{}), dead: make(chan struct{}), changed: make(chan struct{}),
 	}
 	m.all[r.pid] = r
 	m.spawns[id]++
-	var hold <-chan struct{}
-	if m.early != nil {
-		hold = m.early(id)
-	}
 	m.processes.Go(func() { r.main(hold) })
 	m.wakeLocked()
-	return r.pid, nil
+	return r
 }
 
 func (r *fakeRunner) main(hold <-chan struct{}) {
@@ -151,6 +161,7 @@ func (r *fakeRunner) main(hold <-chan struct{}) {
 		return
 	}
 	r.w, r.ready = w, true
+	close(r.begun)
 	r.mu.Unlock()
 	r.event(&execution.Event{Type: execution.TypeStarted, AgentType: "test", Command: []string{"test"}, Workdir: "/", PID: r.pid.PID, Host: "fake"})
 	if auto != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
-	"time"
 
 	"claudeops/internal/execution"
 	"claudeops/internal/journal"
@@ -40,9 +39,8 @@ type live struct {
 	lookOnce sync.Once
 
 	// Only attend uses these.
-	runner   process.ID                              // that was started for it; zero: none that lives
-	launched time.Time                               // when this server did that
-	verdict  func(execution.Record) *execution.Event // its end, when no runner will ever tell it
+	runner  process.ID                              // that an earlier server has started; zero: not known
+	verdict func(execution.Record) *execution.Event // its end, when no runner will ever tell it
 
 	switching sync.Mutex // serializes turning the link's notices on and off; guards noticed
 	noticed   bool       // what the link was told last
@@ -144,6 +142,15 @@ type handler struct {
 }
 
 func (h handler) Grew(at journal.Position) { h.l.tell(at, false) }
+
+// Stalled is told when the runner has no room for its journal, and "" when it has again.
+func (h handler) Stalled(why string) {
+	if why == "" {
+		h.s.log.Info("an execution is recorded again", "executionId", h.l.id)
+		return
+	}
+	h.s.log.Error("an execution can't be recorded for now; its agent waits", "executionId", h.l.id, "reason", why)
+}
 
 func (h handler) Event(line []byte, e *execution.Event, at journal.Position) {
 	h.s.observe(h.l, line, e, at)

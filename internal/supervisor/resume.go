@@ -226,7 +226,7 @@ func (s *Supervisor) neverRan(l *live, head journal.Position) (bool, error) {
 		return false, nil
 	}
 	if known && start.Runner.PID != 0 && s.runners.Alive(start.Runner) {
-		l.runner, l.launched = start.Runner, time.Now()
+		l.runner = start.Runner
 		return false, nil
 	}
 	specified, err := s.hasSidecar(l.id, specName)
@@ -260,7 +260,7 @@ func (s *Supervisor) readRunner(l *live) error {
 	if err != nil || !known {
 		return err
 	}
-	l.runner, l.launched = start.Runner, time.Now()
+	l.runner = start.Runner
 	return nil
 }
 

@@ -2,16 +2,19 @@ package supervisor
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 
-	"claudeops/internal/execution"
-	"claudeops/internal/journal"
 	"claudeops/internal/process"
+	"claudeops/internal/runner"
 )
 
 // Runners starts the processes that run executions, and reaches them.
 type Runners interface {
 	// Spawn starts the runner of an execution whose journal holds its first event and whose
-	// spec.json is written. The id is the zero one when the runner has ended already.
+	// spec.json is written, and returns when the runner has the journal. The id is the zero one
+	// when the runner has ended since. After an error there is no runner.
 	Spawn(id string) (process.ID, error)
 	// Alive reports whether that very process still runs.
 	Alive(runner process.ID) bool
@@ -36,9 +39,47 @@ type Link interface {
 }
 
 // Handler is told by a Link, one call at a time.
-type Handler interface {
-	Grew(journal.Position)
-	Event(line []byte, e *execution.Event, at journal.Position)
+type Handler = runner.Handler
+
+// processes are runners as they should be: processes of their own that outlive the server.
+type processes struct {
+	executable string
+	dataDir    string
+}
+
+func (p *processes) Spawn(id string) (process.ID, error) {
+	pid, err := runner.Spawn(p.executable, p.dataDir, id)
+	if err != nil {
+		return process.ID{}, err
+	}
+	found, err := process.Find(pid)
+	if errors.Is(err, process.ErrGone) {
+		return process.ID{}, nil
+	}
+	if err != nil {
+		return process.ID{PID: pid}, nil // it runs all the same
+	}
+	return found, nil
+}
+
+func (p *processes) Alive(id process.ID) bool { return id.Start != 0 && id.Alive() }
+
+// Begun looks for the workspace, which a runner makes before it starts the agent.
+func (p *processes) Begun(id string) bool {
+	_, err := os.Lstat(filepath.Join(p.dataDir, "executions", id, "workspace"))
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+func (p *processes) Dial(ctx context.Context, id string) (Link, error) {
+	link, err := runner.Dial(ctx, p.dataDir, id)
+	if err != nil {
+		return nil, err // not link: that would be a Link that is not nil
+	}
+	return link, nil
+}
+
+func (p *processes) KillMarked(ctx context.Context, id string) (int, error) {
+	return process.KillMarked(ctx, id)
 }
 
 func bootID() (string, error) { return process.BootID() }

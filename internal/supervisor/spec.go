@@ -1,29 +1,19 @@
 package supervisor
 
 import (
-	"time"
-
 	"claudeops/internal/agent"
+	"claudeops/internal/runner"
 )
 
-// spec is what spec.json holds.
-type spec struct {
-	ExecutionID, Agent   string
-	Driver               string
-	Argv, Env            []string
-	Workdir              string
-	Timeout, IdleTimeout time.Duration
-	StopSignal           string
-	StopGrace            time.Duration
-	MaxOutput            int64
-	Secrets              []string
-	Mask                 []string
-}
-
-func newSpec(id string, d *agent.Definition, inv *agent.Invocation) spec {
-	return spec{
+// newSpec says to the runner what it is to do.
+func newSpec(id string, d *agent.Definition, inv *agent.Invocation) *runner.Spec {
+	grace := d.Stop.Grace
+	if grace == 0 {
+		grace = -1 // to a definition 0 is no grace at all, to a runner it is the usual one
+	}
+	return &runner.Spec{
 		ExecutionID: id, Agent: d.Name, Driver: inv.Driver, Argv: inv.Argv, Env: inv.Env, Workdir: inv.Workdir,
-		Timeout: d.Timeout, IdleTimeout: d.IdleTimeout, StopSignal: d.Stop.Signal, StopGrace: d.Stop.Grace,
-		MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Mask: inv.Mask,
+		Timeout: d.Timeout, IdleTimeout: d.IdleTimeout, StopSignal: d.Stop.Signal, StopGrace: grace,
+		MaxOutput: d.MaxOutput, Secrets: inv.Secrets,
 	}
 }

@@ -119,6 +119,9 @@ func Open(options Options) (*Supervisor, error) {
 		spawning: make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0))),
 		claims:   claims{pending: make(map[claimKey]chan struct{})},
 	}
+	if s.runners == nil {
+		s.runners = &processes{executable: options.Executable, dataDir: options.DataDir}
+	}
 	s.queue = newQueue(options.MaxRunning, s.concurrency)
 	s.indexer = newIndexer(s)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
