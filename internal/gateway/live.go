@@ -8,8 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"claudeops/internal/audit"
 	"claudeops/internal/auth"
 	"claudeops/internal/execution"
+	"claudeops/internal/fault"
 	"claudeops/internal/feed"
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
@@ -58,7 +60,7 @@ type live struct {
 	limits     protocol.Limits
 	heartbeat  protocol.Heartbeat
 	log        *slog.Logger
-	audit      func(r auditEntry)
+	audit      func(audit.Entry)
 
 	users     *users
 	broadcast *broadcast
@@ -82,7 +84,7 @@ type liveOptions struct {
 	Limits     protocol.Limits
 	Heartbeat  protocol.Heartbeat
 	Log        *slog.Logger
-	Audit      func(auditEntry)
+	Audit      func(audit.Entry)
 }
 
 func newLive(o liveOptions) *live {
@@ -195,3 +197,31 @@ func (l *live) greeting(id string, p auth.Principal) protocol.Connection {
 func gapMessage(id string, g *journal.Gap) protocol.LogsGap {
 	return protocol.LogsGap{Type: protocol.TypeLogsGap, ExecutionID: id, From: g.From, To: g.To, Reason: g.Reason}
 }
+
+// record puts a mutation, or an attempt at one, into the audit log.
+func (l *live) record(c caller, action, target, detail string, err error) {
+	outcome := audit.OK
+	if err != nil {
+		outcome = string(fault.CodeOf(err))
+	}
+	l.audit(audit.Entry{
+		Actor: c.principal.ID, Kind: c.principal.Kind, Address: c.address, Via: c.via,
+		Action: action, Target: target, Outcome: outcome, Detail: detail,
+	})
+}
+
+// liveRoutes are the routes of the live transports.
+func (g *Gateway) liveRoutes() map[string]http.HandlerFunc {
+	signedIn := func(serve func(http.ResponseWriter, *http.Request, auth.Principal)) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { serve(w, r, principalOf(r.Context())) }
+	}
+	return map[string]http.HandlerFunc{
+		"GET /api/ws":        g.live.serveWebSocket,
+		"GET /api/events":    signedIn(g.live.serveEvents),
+		"GET /api/poll":      signedIn(g.live.servePoll),
+		"POST /api/messages": signedIn(g.live.servePost),
+	}
+}
+
+// auditLive records what came over a live transport.
+func (g *Gateway) auditLive(e audit.Entry) { g.opts.Audit.Record(g.ctx, e) }

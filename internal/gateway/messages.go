@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,8 +24,8 @@ import (
 type caller struct {
 	principal  auth.Principal
 	trigger    string // execution.Trigger's kind
+	via        string // the transport
 	address    string
-	connection string
 }
 
 // receiver is where the answers to a caller's messages go, and what follows its subscriptions.
@@ -155,7 +156,7 @@ func (l *live) carryOut(ctx context.Context, c caller, to receiver, req *protoco
 		return l.execute(ctx, c, to, req)
 	case protocol.TypeCancel:
 		rec, err := l.executions.Cancel(ctx, req.ExecutionID, c.principal.ID, req.Reason)
-		l.record(c, "cancel", req.ExecutionID, rec.AgentType, err)
+		l.record(c, "execution.cancel", req.ExecutionID, req.Reason, err)
 		if err != nil {
 			return err
 		}
@@ -217,7 +218,7 @@ func (l *live) execute(ctx context.Context, c caller, to receiver, req *protocol
 		AgentType: req.AgentType, Config: req.Config, IdempotencyKey: req.IdempotencyKey,
 		Trigger: execution.Trigger{Kind: c.trigger, User: c.principal.ID},
 	})
-	l.record(c, "execute", rec.ExecutionID, req.AgentType, err)
+	l.record(c, "execution.create", rec.ExecutionID, "agent "+strconv.Quote(req.AgentType), err)
 	if err != nil {
 		return err
 	}
@@ -290,8 +291,8 @@ func errorMessage(id string, err error) protocol.Error {
 	message := protocol.Error{Type: protocol.TypeError, ID: id, Code: code, Message: fault.Message(err), Retryable: code.Retryable()}
 	switch details := fault.Details(err).(type) {
 	case nil:
-	case retryAfter:
-		message.RetryAfterMs = details.RetryAfterMs
+	case fault.Retry:
+		message.RetryAfterMs = details.AfterMs
 	default:
 		if raw, err := json.Marshal(details); err == nil {
 			message.Details = raw

@@ -21,7 +21,7 @@ func (l *live) servePost(w http.ResponseWriter, r *http.Request, p auth.Principa
 		return
 	}
 	to := &postReceiver{live: l, request: r}
-	c := caller{principal: p, trigger: "api", address: clientAddress(r)}
+	c := caller{principal: p, trigger: triggerKind(r.UserAgent(), p), via: "messages", address: clientAddress(r)}
 	for line := range messageLines(body) {
 		rate := connectionRate{limiter: unlimited}
 		if retry, verdict := rate.allow(l.users, &p); verdict != within {

@@ -127,7 +127,7 @@ func (g *Gateway) createExecution(ctx context.Context, in *createRequest) (*crea
 	p := principalOf(ctx)
 	rec, existing, err := g.opts.Supervisor.Execute(ctx, supervisor.Request{
 		AgentType: in.Body.AgentType, Config: json.RawMessage(in.Body.Config), IdempotencyKey: key,
-		Trigger: execution.Trigger{Kind: triggerKind(ctx, p), User: p.ID},
+		Trigger: execution.Trigger{Kind: triggerKind(exchangeOf(ctx).r.UserAgent(), p), User: p.ID},
 	})
 	g.auditREST(ctx, p, audit.Entry{Action: "execution.create", Target: rec.ExecutionID, Detail: "agent " + quoted(in.Body.AgentType)}, err)
 	if err != nil {
@@ -199,11 +199,11 @@ func (g *Gateway) listExecutions(ctx context.Context, in *listQuery) (*listAnswe
 
 // triggerKind says what started an execution: the page keeps a session, the command line says its
 // name, everything else is a program of somebody's.
-func triggerKind(ctx context.Context, p auth.Principal) string {
+func triggerKind(userAgent string, p auth.Principal) string {
 	switch {
 	case p.Kind == auth.KindSession:
 		return "page"
-	case strings.HasPrefix(exchangeOf(ctx).r.UserAgent(), "claudeops/"):
+	case strings.HasPrefix(userAgent, "claudeops/"):
 		return "cli"
 	default:
 		return "api"

@@ -58,7 +58,8 @@ func (s *session) authenticate(line []byte) error {
 }
 
 func (s *session) caller() caller {
-	return caller{principal: *s.principal.Load(), trigger: "ws", address: s.address, connection: s.id}
+	p := *s.principal.Load()
+	return caller{principal: p, trigger: triggerKind(s.userAgent, p), via: "ws", address: s.address}
 }
 
 // answer sends a reply ahead of log bytes.

@@ -236,11 +236,7 @@ func delayOf(l *rate.Limiter, now time.Time) time.Duration {
 }
 
 func rateLimited(retry time.Duration) error {
-	return fault.New(protocol.RateLimited, "too many messages; wait %d ms", retryMs(retry)).With(retryAfter{retryMs(retry)})
-}
-
-type retryAfter struct {
-	RetryAfterMs int64 `json:"retryAfterMs"`
+	return fault.New(protocol.RateLimited, "too many messages; wait %d ms", retryMs(retry)).With(fault.Retry{AfterMs: retryMs(retry)})
 }
 
 func retryMs(d time.Duration) int64 { return max(1, (d + time.Millisecond - 1).Milliseconds()) }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,7 @@ func (l *live) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		l.log.Debug("upgrade failed", "remote", r.RemoteAddr, "error", err)
 		return
 	}
-	s := newSession(l, conn, clientAddress(r))
+	s := newSession(l, conn, r)
 	if !l.register(s) {
 		l.users.dismiss(principal, authErr == nil)
 		conn.Close(protocol.CloseRestart, "server restarts")
@@ -88,11 +89,12 @@ func newConnectionID() string {
 
 // session is one WebSocket client.
 type session struct {
-	live    *live
-	conn    *websocket.Conn
-	id      string
-	address string
-	rate    connectionRate
+	live      *live
+	conn      *websocket.Conn
+	id        string
+	address   string
+	userAgent string
+	rate      connectionRate
 
 	principal atomic.Pointer[auth.Principal] // nil until the caller is known
 	deadline  time.Time                      // until then it must be
@@ -107,9 +109,9 @@ type session struct {
 	searches searches
 }
 
-func newSession(l *live, conn *websocket.Conn, address string) *session {
+func newSession(l *live, conn *websocket.Conn, r *http.Request) *session {
 	s := &session{
-		live: l, conn: conn, id: newConnectionID(), address: address,
+		live: l, conn: conn, id: newConnectionID(), address: clientAddress(r), userAgent: strings.Clone(r.UserAgent()),
 		rate:     newConnectionRate(l.limits),
 		deadline: time.Now().Add(time.Duration(l.limits.AuthTimeoutMs) * time.Millisecond),
 		pinged:   time.Now(),
