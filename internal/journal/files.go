@@ -258,7 +258,7 @@ func (f *Files) view(id string) (*view, error) {
 	if err != nil {
 		return nil, notFound(err)
 	}
-	v := &view{id: id, key: indexKey(id), format: newFormat(id), src: data, close: data.Close, refs: 1}
+	v := &view{id: id, key: indexKey(id), format: newFormat(id), src: data, close: data.Close, refs: 1, indexSize: -1, size: -1}
 	index, err := f.layer.Open(id + "/" + indexName)
 	switch {
 	case err == nil:

@@ -6,8 +6,8 @@ import (
 )
 
 // The index file is a header and then one entry for each block of BlockEvents events, so that the
-// entry of any seq is found by arithmetic. The last entry may be of a block that is not full yet;
-// it is written anew in the same place until it is. All numbers are little-endian.
+// entry of any seq is found by arithmetic. The last entry may be of a block that is not full yet, as
+// of the last sync; it is written anew in the same place until the block is full. All numbers are little-endian.
 //
 //	header   0 "COJX"  4 version u16  6 zero u16  8 BlockEvents u32  12 CRC32C u32 of 0–12 and the execution's id
 //	entry    0 end i64   offset in the journal of the end of the block
@@ -18,7 +18,9 @@ import (
 //	        26 lost u16  so many at its beginning can't be trusted; bit 15: not every byte belongs to an event
 //	        28 self u32  CRC32C of 0–28, the block's number and the execution's id
 //
-// The index holds nothing that the journal does not: it may be lost and is then built again.
+// An entry is written when its bytes have been synced, so a wrong checksum means bytes that were
+// altered, never bytes that power loss took. The index holds nothing that the journal does not: it
+// may be lost and is then built again.
 const (
 	indexMagic   = "COJX"
 	indexVersion = 1

@@ -53,7 +53,7 @@ func (w *writer) recover() (Recovery, error) {
 // stand for bytes that will be others, and written last, for it must never vouch for bytes that
 // power loss could still take.
 func (w *writer) mend(k known, e ending, cut bool) error {
-	keep := uint64(min(len(k.blocks), len(e.blocks)))
+	keep := uint64(min(len(k.blocks), len(e.blocks))) // so many entries stay
 	if !k.header {
 		if _, err := w.index.WriteAt(encodeHeader(w.key), 0); err != nil {
 			return fmt.Errorf("begin the index anew: %w", err)
@@ -81,11 +81,18 @@ func (w *writer) mend(k known, e ending, cut bool) error {
 			}
 		}
 	}
-	w.firstSlot = keep
+	var b []byte
 	for i := keep; i < w.number; i++ {
-		w.unwritten = appendEntry(w.unwritten, &e.blocks[i], w.key, i)
+		b = appendEntry(b, &e.blocks[i], w.key, i)
 	}
-	w.writeTail()
+	if w.block.count > 0 {
+		tail := w.block.entry(w.head.Offset, w.lastMs)
+		b = appendEntry(b, &tail, w.key, w.number)
+	}
+	if _, err := w.index.WriteAt(b, slotOffset(keep)); err != nil {
+		return fmt.Errorf("complete the index: %w", err)
+	}
+	w.firstSlot = w.number
 	return nil
 }
 
@@ -145,7 +152,11 @@ func (w *writer) knownBlocks(size int64, scratch []byte) (known, error) {
 		return k, err
 	}
 	k.header = validHeader(header, w.key)
-	slots, err := readSlots(w.index, w.key, 0)
+	indexSize, err := w.index.Size()
+	if err != nil {
+		return k, err
+	}
+	slots, err := readSlots(w.index, w.key, 0, indexSize)
 	if err != nil {
 		return k, err
 	}

@@ -14,7 +14,7 @@ type view struct {
 	key    uint32
 	format *format
 	src    source
-	index  io.ReaderAt // nil: there is no index file
+	index  source // nil: there is no index file
 	close  func() error
 
 	refs int // guarded by Files.mu
@@ -22,13 +22,14 @@ type view struct {
 	// scanning is held while the head is looked for, so that readers don't all do the same work.
 	scanning sync.Mutex
 
-	mu      sync.Mutex
-	blocks  []block // full ones, in order
-	indexed int     // so many of blocks came from the index file
-	loaded  bool    // the index file has been looked at
-	tail    tail
-	size    int64 // the journal's size when head was found
-	head    Position
+	mu        sync.Mutex
+	blocks    []block // full ones, in order
+	indexed   int     // so many of blocks came from the index file
+	indexSize int64   // of the index file when it was last read; -1 before the first time
+	looked    uint64  // full blocks there were when the index file was last looked at
+	tail      tail
+	size      int64 // the journal's size when head was found; -1 before the first time
+	head      Position
 }
 
 // block is a full block.
@@ -88,6 +89,9 @@ func (v *view) Head() (Position, error) {
 	if err != nil {
 		return Position{}, fmt.Errorf("find the end of the journal of execution %s: %w", v.id, err)
 	}
+	if err := v.loadIndex(size); err != nil {
+		return Position{}, err
+	}
 	v.mu.Lock()
 	if size == v.size {
 		defer v.mu.Unlock()
@@ -97,56 +101,75 @@ func (v *view) Head() (Position, error) {
 		v.shrinkLocked(size)
 	}
 	v.mu.Unlock()
-	if err := v.loadIndex(size); err != nil {
-		return Position{}, err
-	}
-
-	head, err := v.scan(size, true)
-	if err != nil {
+	if err := v.scan(size); err != nil {
 		return Position{}, fmt.Errorf("scan the journal of execution %s: %w", v.id, err)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.size, v.head = size, head
-	return head, nil
+	return v.head, nil
 }
 
 // scan walks from the last place known to the end, and notes the full blocks it passes.
 // v.scanning must be held.
-func (v *view) scan(size int64, trustHead bool) (Position, error) {
+func (v *view) scan(size int64) error {
 	v.mu.Lock()
-	pos, remembered := v.endLocked(), false
-	if known := v.tail.at(); known.Seq > pos.Seq {
-		pos = known
+	head, sure := v.head, v.endLocked()
+	known := len(v.blocks)
+	if at := v.tail.at(); at.Seq > sure.Seq {
+		sure = at
 	}
-	if trustHead && v.head.Seq > pos.Seq {
-		pos, remembered = v.head, true
-	}
-	next := uint64(len(v.blocks))
 	v.mu.Unlock()
-	w := walker{src: v.src, format: v.format, pos: pos, limit: size}
-	for {
-		p, err := w.next((next + 1) * BlockEvents)
+	if head.Seq > sure.Seq {
+		found, end, ok, err := v.walk(head, size)
 		if err != nil {
-			return Position{}, err
+			return err
 		}
-		if remembered && p.kind != pieceEvents && size > pos.Offset {
-			// Nothing good follows where the journal ended once. Perhaps a writer has cut back and
-			// gone on since: begin again from what the index vouches for.
-			v.mu.Lock()
-			v.blocks = v.blocks[:v.indexed]
-			v.mu.Unlock()
-			return v.scan(size, false)
+		if ok {
+			v.found(known, found, end, size)
+			return nil
 		}
-		remembered = false
+		// What follows is not what can follow where the journal ended once. Perhaps a writer has cut
+		// back and gone on since: begin again from what the index vouches for.
+		v.mu.Lock()
+		known = v.indexed
+		sure = v.startLocked(uint64(known))
+		v.mu.Unlock()
+	}
+	found, end, _, err := v.walk(sure, size)
+	if err != nil {
+		return err
+	}
+	v.found(known, found, end, size)
+	return nil
+}
+
+// found notes what a walk has found behind so many known blocks.
+func (v *view) found(known int, found []block, head Position, size int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.blocks = append(v.blocks[:known], found...)
+	v.head, v.size = head, size
+}
+
+// walk goes from a position to the end of the bytes, and gives the full blocks that end there. It
+// is not ok when what comes first is neither the next event nor the beginning of it.
+func (v *view) walk(from Position, size int64) (found []block, end Position, ok bool, err error) {
+	w := walker{src: v.src, format: v.format, pos: from, limit: size}
+	ok = true
+	for last := (from.Seq/BlockEvents + 1) * BlockEvents; ; {
+		p, err := w.next(last)
+		if err != nil {
+			return nil, Position{}, false, err
+		}
+		if p.from == from {
+			ok = p.kind == pieceEvents || p.partial || from.Offset == size
+		}
 		if p.kind == pieceNone {
-			return w.pos, nil
+			return found, w.pos, ok, nil
 		}
-		if w.pos.Seq == (next+1)*BlockEvents {
-			v.mu.Lock()
-			v.blocks = append(v.blocks, builtBlock(w.pos.Offset))
-			v.mu.Unlock()
-			next++
+		if w.pos.Seq == last {
+			found = append(found, builtBlock(w.pos.Offset))
+			last += BlockEvents
 		}
 	}
 }
@@ -165,12 +188,12 @@ func (v *view) shrinkLocked(size int64) {
 	v.head = v.endLocked()
 }
 
-// refresh takes over what the index file has got since, if so many full blocks aren't known yet.
+// refresh looks at the index file, if it hasn't since there were so many full blocks.
 func (v *view) refresh(blocks uint64) error {
 	v.mu.Lock()
-	known := v.loaded && uint64(v.indexed) >= blocks
+	looked := v.indexSize >= 0 && blocks <= v.looked
 	v.mu.Unlock()
-	if known {
+	if looked {
 		return nil
 	}
 	v.scanning.Lock()
@@ -179,26 +202,40 @@ func (v *view) refresh(blocks uint64) error {
 	if err != nil {
 		return fmt.Errorf("find the end of the journal of execution %s: %w", v.id, err)
 	}
-	return v.loadIndex(size)
+	if err := v.loadIndex(size); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.looked = max(v.looked, blocks)
+	return nil
 }
 
-// loadIndex reads the entries that have come since the last time. Entries it can't use are as good
-// as absent: where later ones show that a block is there, its end is found by walking.
-// v.scanning must be held.
+// loadIndex reads the entries that have come since the last time, if the file has grown. Entries
+// it can't use are as good as absent: where later ones show that a block is there, its end is found
+// by walking. v.scanning must be held.
 func (v *view) loadIndex(size int64) error {
-	v.mu.Lock()
-	v.loaded = true
-	first := uint64(v.indexed)
-	v.mu.Unlock()
 	if v.index == nil {
 		return nil
 	}
-	slots, err := readSlots(v.index, v.key, first)
+	indexSize, err := v.index.Size()
+	if err != nil {
+		return fmt.Errorf("read the index of execution %s: %w", v.id, err)
+	}
+	v.mu.Lock()
+	same := indexSize == v.indexSize
+	first := uint64(v.indexed)
+	v.mu.Unlock()
+	if same {
+		return nil
+	}
+	slots, err := readSlots(v.index, v.key, first, indexSize)
 	if err != nil {
 		return fmt.Errorf("read the index of execution %s: %w", v.id, err)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.indexSize = indexSize
 	good := trimSlots(slots, v.startLocked(first).Offset, size)
 	for i := range good {
 		number := first + uint64(i)
@@ -262,30 +299,28 @@ type slot struct {
 	ok bool
 }
 
-// readSlots reads the index from the numbered block on. No slots when it is not this execution's.
-func readSlots(index io.ReaderAt, key uint32, first uint64) ([]slot, error) {
+// readSlots reads the index, of the given size, from the numbered block on. No slots when it is not
+// this execution's.
+func readSlots(index io.ReaderAt, key uint32, first uint64, size int64) ([]slot, error) {
 	header := make([]byte, headerSize)
 	if _, err := index.ReadAt(header, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if !validHeader(header, key) {
+	n := (size - slotOffset(first)) / entrySize
+	if n <= 0 || !validHeader(header, key) {
 		return nil, nil
 	}
-	var slots []slot
-	buf := make([]byte, 512*entrySize)
-	for {
-		n, err := index.ReadAt(buf, slotOffset(first+uint64(len(slots))))
-		for b := buf[:n]; len(b) >= entrySize; b = b[entrySize:] {
-			e, ok := decodeEntry(b, key, first+uint64(len(slots)))
-			slots = append(slots, slot{e, ok})
-		}
-		if errors.Is(err, io.EOF) || (err == nil && n == 0) {
-			return slots, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	b := make([]byte, n*entrySize)
+	got, err := index.ReadAt(b, slotOffset(first))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
 	}
+	slots := make([]slot, 0, n)
+	for b = b[:got]; len(b) >= entrySize; b = b[entrySize:] {
+		e, ok := decodeEntry(b, key, first+uint64(len(slots)))
+		slots = append(slots, slot{e, ok})
+	}
+	return slots, nil
 }
 
 // trimSlots gives how many slots count: it leaves off what lies past the journal's end and what no

@@ -39,6 +39,8 @@ type piece struct {
 	last   int      // pieceEvents: where the last one begins in events
 	mask   Mask     // pieceEvents
 	split  bool     // pieceHole: it goes on past the last event asked for
+
+	partial bool // pieceNone: what is left may be the beginning of the next event
 }
 
 // walker goes through a journal line by line, in one direction, over damage too. It is how bytes
@@ -93,7 +95,7 @@ func (w *walker) next(maxSeq uint64) (piece, error) {
 				}
 				continue
 			}
-			return piece{from: w.pos}, nil
+			return piece{from: w.pos, partial: true}, nil
 		}
 		return w.hole(maxSeq)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 )
 
 // writer appends to one journal and keeps its index.
@@ -15,9 +16,16 @@ type writer struct {
 	data   file
 	index  file
 	lock   lock
-	// publish makes the names of a new journal durable; nil once that has been done.
-	publish func() error
 
+	// flushing is held by Flush and Close, over the sync; mu only where nothing waits for the disk,
+	// so that appending goes on while a sync is under way.
+	flushing sync.Mutex
+	// publish makes the names of a new journal durable; nil once that has been done. Guarded by flushing.
+	publish func() error
+	// written holds what goes to the index file. Guarded by flushing.
+	written []byte
+
+	mu     sync.Mutex
 	head   Position
 	lastMs int64 // time of the last event
 	block  open
@@ -52,10 +60,16 @@ func (e *entry) open() open {
 	return open{sum: e.data, mask: e.mask, count: e.count, lost: e.lost, irregular: e.irregular}
 }
 
-func (w *writer) Head() Position { return w.head }
+func (w *writer) Head() Position {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.head
+}
 
 func (w *writer) Append(lines []byte, count int) (Position, error) {
-	if err := w.usable(); err != nil {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.usableLocked(); err != nil {
 		return w.head, err
 	}
 	if count == 0 && len(lines) == 0 {
@@ -91,35 +105,32 @@ func (w *writer) Append(lines []byte, count int) (Position, error) {
 	if at.Seq-w.head.Seq != uint64(count) {
 		return w.head, fmt.Errorf("append to execution %s: %d events announced, %d given", w.id, count, at.Seq-w.head.Seq)
 	}
-	if err := w.reserve(at.Offset); err != nil {
+	if err := w.reserveLocked(at.Offset); err != nil {
 		return w.head, fmt.Errorf("append to execution %s: %w", w.id, err)
 	}
 	if n, err := w.data.WriteAt(lines, w.head.Offset); err != nil || n < len(lines) {
 		if err == nil {
 			err = io.ErrShortWrite
 		}
-		return w.head, w.cutBack(err)
+		return w.head, w.cutBackLocked(err)
 	}
 	w.head, w.block, w.number, w.lastMs, w.unwritten = at, block, number, lastMs, entries
 	w.unsynced = true
-	if len(entries) > 0 {
-		w.writeIndex()
-	}
 	return w.head, nil
 }
 
-// usable is nil as long as something can be written.
-func (w *writer) usable() error {
+// usableLocked is nil as long as something can be written.
+func (w *writer) usableLocked() error {
 	if w.closed {
 		return fmt.Errorf("append to execution %s: writer: %w", w.id, fs.ErrClosed)
 	}
 	return w.broken
 }
 
-// reserve sees to it that a batch ending at end finds room. A write that fails half-way would show
+// reserveLocked sees to it that a batch ending at end finds room. A write that fails half-way would show
 // readers events that are then taken back; this one fails before anybody sees anything. A write
 // that stays in a page which is there already needs no room.
-func (w *writer) reserve(end int64) error {
+func (w *writer) reserveLocked(end int64) error {
 	if end <= w.reserved || w.unreserved {
 		return nil
 	}
@@ -159,8 +170,8 @@ func (w *writer) refuse(seq uint64, rest []byte) error {
 	return fmt.Errorf("append to execution %s: expected event %d as one line of JSON, got %q", w.id, seq, rest)
 }
 
-// cutBack removes what a failed write may have left.
-func (w *writer) cutBack(cause error) error {
+// cutBackLocked removes what a failed write may have left.
+func (w *writer) cutBackLocked(cause error) error {
 	err := fmt.Errorf("append to execution %s: %w", w.id, cause)
 	w.reserved = 0 // the cut gives it back
 	if cut := w.data.Truncate(w.head.Offset); cut != nil {
@@ -170,65 +181,80 @@ func (w *writer) cutBack(cause error) error {
 	return err
 }
 
-// writeIndex writes the entries of full blocks. A failure is no loss, for the index can be had from
-// the journal again: they are written with the next ones, or built by whoever opens the journal.
-func (w *writer) writeIndex() {
-	if n, err := w.index.WriteAt(w.unwritten, slotOffset(w.firstSlot)); err != nil || n < len(w.unwritten) {
-		return
-	}
-	w.firstSlot += uint64(len(w.unwritten) / entrySize)
-	w.unwritten = w.unwritten[:0]
+func (w *writer) Sync() error { return w.Flush() }
+
+// Flush is Sync: it makes durable what had been appended when it was called. Unlike all else it may
+// be called while another goroutine appends.
+func (w *writer) Flush() error {
+	w.flushing.Lock()
+	defer w.flushing.Unlock()
+	return w.flush()
 }
 
-// writeTail writes the entry of the block that is not full. It comes after a Sync, so that the
-// checksum never vouches for bytes that power loss could take.
-func (w *writer) writeTail() {
-	if len(w.unwritten) > 0 {
-		w.writeIndex()
-	}
-	if w.block.count == 0 || len(w.unwritten) > 0 {
-		return
-	}
-	e := w.block.entry(w.head.Offset, w.lastMs)
-	// Only helps to find damage, as above.
-	_, _ = w.index.WriteAt(appendEntry(w.unwritten, &e, w.key, w.number), slotOffset(w.number))
-}
-
-func (w *writer) Sync() error {
-	if err := w.usable(); err != nil {
+// flush syncs and then brings the index up to what was synced. w.flushing must be held.
+//
+// The index comes after, so that its checksums only ever stand for bytes that power loss can't
+// take: when one is wrong the bytes have been altered, not lost. A failure to write the index is no
+// loss, for it can be had from the journal again; the entries are written with the next ones, or
+// built by whoever opens the journal.
+func (w *writer) flush() error {
+	w.mu.Lock()
+	if err := w.usableLocked(); err != nil {
+		w.mu.Unlock()
 		return err
 	}
-	return w.sync()
-}
-
-func (w *writer) sync() error {
 	if !w.unsynced && w.publish == nil {
+		w.mu.Unlock()
 		return nil
 	}
+	w.unsynced = false
+	slot, full := w.firstSlot, len(w.unwritten)
+	w.written = append(w.written[:0], w.unwritten...)
+	if w.block.count > 0 {
+		e := w.block.entry(w.head.Offset, w.lastMs)
+		w.written = appendEntry(w.written, &e, w.key, w.number)
+	}
+	w.mu.Unlock()
+
 	err := w.data.Sync()
 	if err == nil && w.publish != nil {
 		err = w.publish()
 	}
 	if err != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.broken = fmt.Errorf("sync execution %s: %w: %w", w.id, ErrReadOnly, err)
 		return w.broken
 	}
 	w.publish = nil
-	w.unsynced = false
-	w.writeTail()
+	if n, err := w.index.WriteAt(w.written, slotOffset(slot)); err != nil || n < len(w.written) {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.firstSlot += uint64(full / entrySize)
+	w.unwritten = w.unwritten[:copy(w.unwritten, w.unwritten[full:])]
 	return nil
 }
 
 func (w *writer) Close() error {
+	w.flushing.Lock()
+	defer w.flushing.Unlock()
+	w.mu.Lock()
 	if w.closed {
+		w.mu.Unlock()
 		return nil
 	}
-	w.closed = true
+	broken := w.broken
+	w.mu.Unlock()
 	var errs []error
+	if broken == nil {
+		errs = append(errs, w.flush())
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
 	if w.broken == nil {
-		if err := w.sync(); err != nil {
-			errs = append(errs, err)
-		}
 		if w.number > 0 {
 			_ = w.index.Sync() // it can be built again, which for a short journal costs less than this
 		}
