@@ -58,7 +58,7 @@ func (s *Supervisor) executeOnce(ctx context.Context, request Request) (rec exec
 	defer leave()
 	hash := requestHash(request)
 	claim, known, err := s.options.Index.Claimed(ctx, user, key)
-	if err != nil {
+	if s.indexer.check(err) != nil {
 		return execution.Record{}, false, err
 	}
 	if !known {

@@ -164,7 +164,7 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 	rec, _ := l.apply(&e, at)
 	l.id, l.agent = rec.ExecutionID, rec.AgentType
 	l.phase = leaving // until it is pushed
-	if err := s.options.Index.Add(ctx, rec, claim); err != nil {
+	if err := s.indexer.check(s.options.Index.Add(ctx, rec, claim)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

@@ -28,8 +28,9 @@ type indexer struct {
 
 	writing sync.Mutex // one write at a time, so that an older state never overwrites a newer one
 
-	mu    sync.Mutex // guards dirty
-	dirty map[*live]struct{}
+	mu      sync.Mutex // guards what follows
+	dirty   map[*live]struct{}
+	damaged bool // somebody has found the index broken
 
 	soon, now chan struct{} // capacity 1: something is dirty
 }
@@ -98,6 +99,14 @@ func (x *indexer) flush(ctx context.Context) error {
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	x.mu.Lock()
+	damaged := x.damaged
+	x.mu.Unlock()
+	if damaged {
+		if err := x.renew(ctx); err != nil {
+			return err
+		}
+	}
+	x.mu.Lock()
 	batch := x.dirty
 	if len(batch) > 0 {
 		x.dirty = make(map[*live]struct{})
@@ -115,7 +124,7 @@ func (x *indexer) flush(ctx context.Context) error {
 			ended = append(ended, l)
 		}
 	}
-	if err := x.put(ctx, records); err != nil {
+	if err := x.check(x.s.options.Index.Put(ctx, records)); err != nil {
 		x.mu.Lock()
 		for l := range batch {
 			x.dirty[l] = struct{}{}
@@ -129,26 +138,37 @@ func (x *indexer) flush(ctx context.Context) error {
 	return nil
 }
 
-// put stores the records; into a new index if the old one turns out to be damaged.
-func (x *indexer) put(ctx context.Context, records []execution.Record) error {
-	err := x.s.options.Index.Put(ctx, records)
-	if !errors.Is(err, index.ErrDamaged) {
+// check takes note when an answer of the index shows that it is damaged, and has it rebuilt.
+func (x *indexer) check(err error) error {
+	if errors.Is(err, index.ErrDamaged) {
+		x.mu.Lock()
+		x.damaged = true
+		x.mu.Unlock()
+		x.again()
+	}
+	return err
+}
+
+// renew makes a new index from the journals. Until it is there, what needs one is unavailable.
+func (x *indexer) renew(ctx context.Context) error {
+	x.s.log.Warn("the index is damaged; it is rebuilt from the journals")
+	err := x.s.options.Index.Renew(x.s.ctx, x.s.options.Store)
+	if err == nil {
+		err = x.s.options.Index.SetComplete(ctx, x.s.boot)
+	}
+	if err != nil {
 		return err
 	}
-	x.s.log.Warn("the index is damaged; it is rebuilt from the journals", "error", err)
-	if err := x.s.options.Index.Renew(x.s.ctx, x.s.options.Store); err != nil {
-		return err
-	}
-	if err := x.s.options.Index.SetComplete(ctx, x.s.boot); err != nil {
-		return err
-	}
-	// What the journals don't say (that something is being cancelled) is written anew.
 	x.s.mu.RLock()
+	defer x.s.mu.RUnlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.damaged = false
+	// What the journals don't say (that something is being cancelled) is written anew.
 	for _, l := range x.s.live {
-		x.mark(l, true)
+		x.dirty[l] = struct{}{}
 	}
-	x.s.mu.RUnlock()
-	return x.s.options.Index.Put(ctx, records)
+	return nil
 }
 
 // retire forgets an execution whose end is in the index. From here on it is history.

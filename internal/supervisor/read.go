@@ -21,6 +21,7 @@ func (s *Supervisor) Get(ctx context.Context, id string) (execution.Record, erro
 		return rec, nil
 	}
 	rec, err := s.options.Index.Get(ctx, id)
+	_ = s.indexer.check(err)
 	if err == nil && rec.Terminal {
 		s.recent.put(rec)
 	}
@@ -51,6 +52,7 @@ func (s *Supervisor) view(l *live) (execution.Record, error) {
 func (s *Supervisor) List(ctx context.Context, filter index.Filter) (index.Page, error) {
 	behind := s.catchIndexUp(ctx)
 	page, err := s.options.Index.List(ctx, filter)
+	_ = s.indexer.check(err)
 	if err != nil {
 		return page, err
 	}
@@ -74,7 +76,8 @@ func (s *Supervisor) List(ctx context.Context, filter index.Filter) (index.Page,
 // Costs sums what executions have cost, by day and agent.
 func (s *Supervisor) Costs(ctx context.Context, filter index.CostFilter) ([]index.Cost, error) {
 	s.catchIndexUp(ctx)
-	return s.options.Index.Costs(ctx, filter)
+	costs, err := s.options.Index.Costs(ctx, filter)
+	return costs, s.indexer.check(err)
 }
 
 // catchIndexUp stores what is not in the index yet. When that can't be done, on a full disk say,
