@@ -37,6 +37,7 @@ type Supervisor interface {
 	Cancel(ctx context.Context, id, by, reason string) (execution.Record, error)
 	Get(ctx context.Context, id string) (execution.Record, error)
 	List(ctx context.Context, f index.Filter) (index.Page, error)
+	Costs(ctx context.Context, f index.CostFilter) ([]index.Cost, error)
 	Counts() protocol.Executions
 	Watch(id string, grew func(journal.Position)) (cancel func(), err error)
 	Lifecycle(fn func(line []byte, e *execution.Event, rec execution.Record)) (cancel func())
@@ -55,11 +56,6 @@ type SystemSampler interface {
 	Sample(ctx context.Context) (protocol.SystemStatus, error)
 }
 
-// CostSource sums what executions have cost.
-type CostSource interface {
-	Costs(ctx context.Context, f index.CostFilter) ([]index.Cost, error)
-}
-
 // Options of a Gateway.
 type Options struct {
 	// Required.
@@ -69,7 +65,6 @@ type Options struct {
 	Auth       *auth.Authenticator
 	Audit      *audit.Log
 	System     SystemSampler
-	Costs      CostSource
 	Search     searcher
 
 	// Assets is the built dashboard, index.html at its top. Nil: a page that says there is none.
@@ -144,7 +139,7 @@ func New(opts Options) (*Gateway, error) {
 func (o *Options) complete() error {
 	for name, absent := range map[string]bool{
 		"Supervisor": o.Supervisor == nil, "Store": o.Store == nil, "Catalogue": o.Catalogue == nil, "Auth": o.Auth == nil,
-		"Audit": o.Audit == nil, "System": o.System == nil, "Costs": o.Costs == nil,
+		"Audit": o.Audit == nil, "System": o.System == nil,
 	} {
 		if absent {
 			return fmt.Errorf("option %s is missing", name)
@@ -176,6 +171,9 @@ func (g *Gateway) registerRoutes() {
 	g.registerExecutions()
 	g.registerStreams()
 	for pattern, handler := range g.liveRoutes() {
+		if strings.HasPrefix(pattern, "GET ") {
+			handler = withoutDeadlines(handler)
+		}
 		g.route(pattern, handler)
 	}
 	g.describeLive()
@@ -216,6 +214,20 @@ func (g *Gateway) route(pattern string, handler http.HandlerFunc) {
 		}
 		handler(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, exchange{w, r})))
 	})
+}
+
+// withoutDeadlines is for what may go on for as long as both sides like.
+func withoutDeadlines(handler http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		liftDeadlines(w)
+		handler(w, r)
+	}
+}
+
+func liftDeadlines(w http.ResponseWriter) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetWriteDeadline(time.Time{})
 }
 
 // identify finds out who sends a request.

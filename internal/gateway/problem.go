@@ -73,10 +73,7 @@ func problemOf(ctx context.Context, log *slog.Logger, err error) *Problem {
 	code := fault.CodeOf(err)
 	p := newProblem(code.HTTPStatus(), code, fault.Message(err))
 	p.Details = fault.Details(err)
-	switch retry := p.Details.(type) {
-	case fault.Retry:
-		p.RetryAfterMs, p.Details = retry.AfterMs, nil
-	case *fault.Retry:
+	if retry, ok := p.Details.(fault.Retry); ok {
 		p.RetryAfterMs, p.Details = retry.AfterMs, nil
 	}
 	switch {

@@ -13,6 +13,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"claudeops/internal/agent"
+	"claudeops/internal/execution"
 	"claudeops/protocol"
 )
 
@@ -64,12 +66,17 @@ func marshalJSON(w io.Writer, v any) error {
 
 // schemaName names schemas after the types, in the contract's words.
 func schemaName(t reflect.Type, hint string) string {
-	name := huma.DefaultSchemaNamer(t, hint)
-	switch name {
-	case "Record":
+	switch t {
+	case reflect.TypeFor[execution.Record]():
 		return "Execution"
+	case reflect.TypeFor[agent.Problem]():
+		return "DefinitionProblem"
+	case reflect.TypeFor[AgentView]():
+		return "Agent"
+	case reflect.TypeFor[signedIn]():
+		return "Session"
 	default:
-		return strings.TrimSuffix(name, "View")
+		return huma.DefaultSchemaNamer(t, hint)
 	}
 }
 

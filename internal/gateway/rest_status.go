@@ -76,7 +76,7 @@ func (g *Gateway) costs(ctx context.Context, in *costsQuery) (*costsAnswer, erro
 		return nil, err
 	}
 	out := &costsAnswer{}
-	if out.Body.Days, err = g.opts.Costs.Costs(ctx, filter); err != nil {
+	if out.Body.Days, err = g.opts.Supervisor.Costs(ctx, filter); err != nil {
 		return nil, err
 	}
 	if out.Body.Days == nil {

@@ -157,7 +157,7 @@ func (g *Gateway) stream(ctx context.Context, reader journal.Reader, rec executi
 		r, w := humago.Unwrap(hc)
 		ctx, leave, err := g.enter(r)
 		if err != nil {
-			g.problem(ctx0(ctx, r), err).write(w)
+			g.problem(r.Context(), err).write(w)
 			return
 		}
 		defer leave()
@@ -166,8 +166,7 @@ func (g *Gateway) stream(ctx context.Context, reader journal.Reader, rec executi
 			w: w, control: http.NewResponseController(w),
 		}
 		// A reader may take as long as it likes: it holds one buffer, and TCP tells when it is gone.
-		_ = s.control.SetReadDeadline(time.Time{})
-		_ = s.control.SetWriteDeadline(time.Time{})
+		liftDeadlines(w)
 		streamHeaders(w, contentType)
 		w.WriteHeader(http.StatusOK)
 		if r.Method == http.MethodHead {
@@ -192,13 +191,6 @@ func (g *Gateway) stream(ctx context.Context, reader journal.Reader, rec executi
 			panic(http.ErrAbortHandler)
 		}
 	}}
-}
-
-func ctx0(ctx context.Context, r *http.Request) context.Context {
-	if ctx != nil {
-		return ctx
-	}
-	return r.Context()
 }
 
 // errStreamDone ends a stream whose transcript wants no more.
