@@ -1,4 +1,9 @@
+import { httpAddress } from "./address.js";
+import { Authorization, fetchInit, type Grant } from "./authorization.js";
+import { ClaudeOpsError, RequestError, TimeoutError } from "./errors.js";
+import { isObject, parseFrame, parseMessage, parseShape } from "./frame.js";
 import type { ConnectionOptions } from "./options.js";
+import { refusalOf } from "./problems.js";
 import type {
   ExecutionRecord,
   LogsGapMessage,
@@ -6,7 +11,11 @@ import type {
   Status,
   SystemStatusMessage,
 } from "./protocol.gen.js";
+import { refusal } from "./requests.js";
 import type { SearchQuery } from "./search.js";
+import { settingsOf } from "./settings.js";
+import { readText } from "./transports/http.js";
+import { messageOf } from "./transports/transport.js";
 import type { WatchedEvent } from "./watch.js";
 
 /** What a REST call needs of a connection's options. */
@@ -14,15 +23,17 @@ export type ApiOptions = Pick<ConnectionOptions, "url" | "credential" | "fetch" 
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  /** Milliseconds until the answer begins. Default: `requestTimeoutMs`. */
+  /** Milliseconds until the whole answer is there; for a search, between two parts of it. Default: `requestTimeoutMs`. */
   readonly timeoutMs?: number;
 }
 
-/** An agent as the server describes it. */
+/** An agent as the server describes it. Secrets are masked. */
 export interface AgentDefinition {
   readonly name: string;
   readonly title?: string;
   readonly description?: string;
+  /** What runs it: `command`, `shell`, `builtin` or `claude`. */
+  readonly driver?: string;
   /** A JSON Schema of the config's object. */
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly [field: string]: unknown;
@@ -54,9 +65,12 @@ export interface ExecutionsQuery {
   readonly limit?: number;
   /** A page's `next`. */
   readonly cursor?: string;
+  /** Whether `total` is wanted. */
+  readonly count?: boolean;
 }
 
 export interface ExecutionsPage {
+  /** Newest first. */
   readonly executions: readonly ExecutionRecord[];
   /** Where the next page begins; empty on the last. */
   readonly next: string;
@@ -67,6 +81,8 @@ export interface ExecutionsPage {
 export interface EventRange {
   /** The last seq not wanted; 0 begins at the first event. */
   readonly since?: number;
+  /** Instead of `since`: the last so many events. */
+  readonly tail?: number;
   /** Events at most. */
   readonly limit?: number;
 }
@@ -92,7 +108,11 @@ export interface Api {
     logUrl(executionId: string): string;
     /** Searches across executions, newest first. */
     search(
-      query: SearchQuery & { agentType?: string; status?: Status; since?: string | Date },
+      query: Omit<SearchQuery, "from" | "direction"> & {
+        agentType?: string;
+        status?: Status | readonly Status[];
+        since?: string | Date;
+      },
       options?: CallOptions,
     ): AsyncIterable<LogsMatchesMessage>;
   };
@@ -101,6 +121,235 @@ export interface Api {
   };
   /** Any other path of the server, relative to its base, with the credential; gives the parsed JSON. */
   get(path: string, options?: CallOptions): Promise<unknown>;
+  /** As `get`, for what changes something; the body is sent as JSON. */
+  post(path: string, body?: unknown, options?: CallOptions): Promise<unknown>;
 }
 
-export declare function createApi(options?: ApiOptions): Api;
+type Query = Readonly<Record<string, string | number | boolean | Date | readonly string[] | undefined>>;
+
+export function createApi(options: ApiOptions = {}): Api {
+  const rest = new Rest(options);
+  const path = (executionId: string, rest = "") => `api/executions/${encodeURIComponent(executionId)}${rest}`;
+  return {
+    agents: {
+      async list(call) {
+        const body = await rest.json("api/agents", {}, call);
+        const { agents, problems } = isObject(body) ? body : {};
+        return { agents: objects<AgentDefinition>(agents), problems: objects<AgentProblem>(problems) };
+      },
+      async get(name, call) {
+        const body = await rest.json(`api/agents/${encodeURIComponent(name)}`, {}, call);
+        const [agent] = objects<AgentDefinition>([body]);
+        return agent ?? unexpected("an agent");
+      },
+    },
+    executions: {
+      async list(query = {}, call) {
+        const body = await rest.json("api/executions", { ...query }, call);
+        const { executions, next, total } = isObject(body) ? body : {};
+        if (!Array.isArray(executions)) return unexpected("executions");
+        return {
+          executions: executions.map(recordOf),
+          next: typeof next === "string" ? next : "",
+          ...(typeof total === "number" ? { total } : {}),
+        };
+      },
+      async get(executionId, call) {
+        return recordOf(await rest.json(path(executionId), {}, call));
+      },
+      async events(executionId, range = {}, call) {
+        const text = await rest.text(path(executionId, "/events"), { ...range }, call);
+        const events: WatchedEvent[] = [];
+        const gaps: LogsGapMessage[] = [];
+        for (const message of parseFrame(text)) {
+          if (message.type === "logs:gap") gaps.push(message);
+          else if ("seq" in message) events.push(message);
+        }
+        return { events, gaps };
+      },
+      logUrl: (executionId) => rest.address(path(executionId, "/log")),
+      async *search(query, call) {
+        for await (const line of rest.lines("api/search", { ...query }, call)) {
+          const message = parseMessage(line);
+          if (typeof message !== "object") continue;
+          if (message.type === "logs:matches") yield message;
+          else if (message.type === "error") throw refusal(message);
+        }
+      },
+    },
+    system: {
+      async get(call) {
+        const body = await rest.json("api/system", {}, call);
+        const status = parseShape(body, "system:status");
+        return status === undefined
+          ? unexpected("the system's status")
+          : ({ ...status, type: "system:status" } as SystemStatusMessage);
+      },
+    },
+    get: (path, call) => rest.json(path, {}, call),
+    post: (path, body, call) => rest.json(path, {}, call, body ?? {}),
+  };
+}
+
+class Rest {
+  readonly #base: URL;
+  readonly #fetch: typeof globalThis.fetch;
+  readonly #timeoutMs: number;
+  readonly #authorization: Authorization;
+
+  constructor(options: ApiOptions) {
+    const { base, fetch, requestTimeoutMs } = settingsOf(options);
+    this.#base = base;
+    this.#fetch = fetch;
+    this.#timeoutMs = requestTimeoutMs;
+    this.#authorization = new Authorization(options.credential, new AbortController().signal);
+  }
+
+  address(path: string, query: Query = {}): string {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) {
+      if (value === undefined || value === "" || value === false) continue;
+      if (value instanceof Date) search.set(name, value.toISOString());
+      else search.set(name, Array.isArray(value) ? value.join(",") : String(value));
+    }
+    return httpAddress(this.#base, path.replace(/^\/+/, ""), search);
+  }
+
+  async json(path: string, query: Query, call?: CallOptions, body?: unknown): Promise<unknown> {
+    const text = await this.text(path, query, call, body);
+    if (text === "") return undefined;
+    try {
+      return JSON.parse(text);
+    } catch {
+      return unexpected("JSON");
+    }
+  }
+
+  async text(path: string, query: Query, call?: CallOptions, body?: unknown): Promise<string> {
+    let text = "";
+    await this.#read(path, query, call, body, (piece) => {
+      text += piece;
+    });
+    return text;
+  }
+
+  /** Gives an answer's lines as they come. */
+  async *lines(path: string, query: Query, call?: CallOptions): AsyncGenerator<string, void, void> {
+    const found: string[] = [];
+    let rest = "";
+    let ended = false;
+    let failed: { error: unknown } | undefined;
+    let wake = () => {};
+    const abandoned = new AbortController();
+    const abort = () => abandoned.abort(call?.signal?.reason);
+    call?.signal?.throwIfAborted();
+    call?.signal?.addEventListener("abort", abort);
+    this.#read(path, query, { ...call, signal: abandoned.signal }, undefined, (piece) => {
+      const lines = (rest + piece).split("\n");
+      rest = lines.pop() ?? "";
+      found.push(...lines);
+      wake();
+    })
+      .catch((error: unknown) => {
+        failed = { error };
+      })
+      .finally(() => {
+        if (rest !== "") found.push(rest);
+        ended = true;
+        wake();
+      });
+    try {
+      for (;;) {
+        const line = found.shift();
+        if (line !== undefined) {
+          if (line !== "") yield line;
+        } else if (ended) {
+          if (failed !== undefined) throw failed.error;
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      call?.signal?.removeEventListener("abort", abort);
+      abandoned.abort();
+    }
+  }
+
+  /** Asks, and reads the answer as it comes. */
+  async #read(
+    path: string,
+    query: Query,
+    call: CallOptions = {},
+    body: unknown,
+    read: (piece: string) => void,
+  ): Promise<void> {
+    const { signal, timeoutMs = this.#timeoutMs } = call;
+    signal?.throwIfAborted();
+    const stop = new AbortController();
+    const abort = () => stop.abort(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    const late = () => stop.abort(new TimeoutError(`${path} was not answered within ${timeoutMs} ms`));
+    let timer = setTimeout(late, timeoutMs);
+    try {
+      const answer = await this.#ask(this.address(path, query), body, stop.signal);
+      await readText(answer, (piece) => {
+        clearTimeout(timer);
+        timer = setTimeout(late, timeoutMs);
+        read(piece);
+      });
+    } catch (error) {
+      if (stop.signal.aborted) throw stop.signal.reason;
+      if (error instanceof ClaudeOpsError) throw error;
+      throw new RequestError("unavailable", `${path}: ${messageOf(error)}`, { retryable: true });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async #ask(address: string, body: unknown, signal: AbortSignal): Promise<Response> {
+    let refused: Grant | undefined;
+    for (;;) {
+      const grant = await this.#authorization.grant();
+      const init = fetchInit(grant);
+      const answer = await this.#fetch(address, {
+        ...init,
+        ...(body === undefined
+          ? {}
+          : {
+              method: "POST",
+              body: JSON.stringify(body),
+              headers: { ...init.headers, "Content-Type": "application/json" },
+            }),
+        cache: "no-store",
+        signal,
+      });
+      if (answer.ok) return answer;
+      const refusal = await refusalOf(answer);
+      // Once, and only if there is a credential the server has not seen yet.
+      if (answer.status !== 401 || refused !== undefined || !this.#authorization.refused(grant))
+        throw refusal;
+      refused = grant;
+    }
+  }
+}
+
+function recordOf(value: unknown): ExecutionRecord {
+  const record = parseShape(value, "ExecutionRecord");
+  return record === undefined ? unexpected("an execution") : (record as unknown as ExecutionRecord);
+}
+
+/** The objects of a list; whatever else it holds is left out. */
+function objects<T>(list: unknown): T[] {
+  return Array.isArray(list) ? (list.filter(isObject) as T[]) : [];
+}
+
+function unexpected(what: string): never {
+  throw new ClaudeOpsError(
+    `the server did not answer with ${what}; is it a ClaudeOps server, and of this version?`,
+    false,
+  );
+}

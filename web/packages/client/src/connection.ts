@@ -1,3 +1,4 @@
+import { Client } from "./client.js";
 import type { ConnectionOptions } from "./options.js";
 import type { AckMessage, ClientMessage, ExecutionRecord } from "./protocol.gen.js";
 import type { SearchPage, SearchQuery } from "./search.js";
@@ -81,7 +82,7 @@ export interface Connection {
   /** Ends the connection, its watches and its requests. Safe twice. */
   close(): void;
 
-  /** Sends a message and gives the `ack` (or what else answers it). For messages this interface has no method for. */
+  /** Sends a message this interface has no method for, and gives the `ack`. */
   request(message: RequestMessage, options?: RequestOptions): Promise<AckMessage>;
   /** Starts an agent. Follow it with {@link watchExecution}: no event is missed in between. */
   execute(request: ExecuteRequest, options?: RequestOptions): Promise<ExecuteResult>;
@@ -106,4 +107,6 @@ export interface Connection {
 }
 
 /** Opens a connection. It returns at once; `ready()` waits for the server's greeting. */
-export declare function connect(options?: ConnectionOptions): Connection;
+export function connect(options: ConnectionOptions = {}): Connection {
+  return new Client(options);
+}

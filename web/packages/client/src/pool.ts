@@ -1,4 +1,7 @@
-import type { Connection } from "./connection.js";
+import { baseAddress } from "./address.js";
+import { type Connection, connect } from "./connection.js";
+import type { Credential } from "./credential.js";
+import { PoolFullError } from "./errors.js";
 import type { ConnectionOptions } from "./options.js";
 
 /** A user's hold on a pooled connection. */
@@ -33,4 +36,108 @@ export interface ConnectionPool {
   close(): void;
 }
 
-export declare function createPool(options?: PoolOptions): ConnectionPool;
+export function createPool(options: PoolOptions = {}): ConnectionPool {
+  return new Pool(options);
+}
+
+interface Entry {
+  readonly key: string;
+  readonly connection: Connection;
+  users: number;
+  idle: ReturnType<typeof setTimeout> | undefined;
+}
+
+class Pool implements ConnectionPool {
+  readonly #limit: number;
+  readonly #idleMs: number;
+  /** The one used longest ago first. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #functions = new WeakMap<object, number>();
+  #lastFunction = 0;
+
+  constructor({ limit = 5, idleMs = 30_000 }: PoolOptions) {
+    if (!(limit >= 1)) throw new RangeError(`claudeops: a pool's limit must be 1 or more, got ${limit}`);
+    this.#limit = limit;
+    this.#idleMs = idleMs;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  acquire(options: ConnectionOptions = {}): Lease {
+    const key = `${baseAddress(options.url).href} ${this.#identity(options.credential)}`;
+    const entry = this.#entries.get(key) ?? this.#open(key, options);
+    this.#touch(entry);
+    entry.users++;
+    clearTimeout(entry.idle);
+    entry.idle = undefined;
+    let held = true;
+    return {
+      connection: entry.connection,
+      release: () => {
+        if (!held) return;
+        held = false;
+        this.#release(entry);
+      },
+    };
+  }
+
+  close(): void {
+    for (const entry of [...this.#entries.values()]) this.#drop(entry);
+  }
+
+  #open(key: string, options: ConnectionOptions): Entry {
+    if (this.#entries.size >= this.#limit) {
+      const unused = [...this.#entries.values()].find(({ users }) => users === 0);
+      if (unused === undefined) {
+        throw new PoolFullError(
+          `all ${this.#limit} connections of the pool are in use; release one, or make a pool with a higher limit`,
+        );
+      }
+      this.#drop(unused);
+    }
+    const connection = connect(options);
+    const entry: Entry = { key, connection, users: 0, idle: undefined };
+    this.#entries.set(key, entry);
+    // One that somebody has closed is of no use to the next.
+    connection.subscribe(() => {
+      if (connection.state.status === "closed" && this.#entries.get(key) === entry) this.#drop(entry);
+    });
+    return entry;
+  }
+
+  #touch(entry: Entry): void {
+    this.#entries.delete(entry.key);
+    this.#entries.set(entry.key, entry);
+  }
+
+  #release(entry: Entry): void {
+    entry.users--;
+    if (entry.users > 0 || this.#entries.get(entry.key) !== entry) return;
+    this.#touch(entry);
+    entry.idle = setTimeout(() => this.#drop(entry), this.#idleMs);
+  }
+
+  #drop(entry: Entry): void {
+    clearTimeout(entry.idle);
+    this.#entries.delete(entry.key);
+    entry.connection.close();
+  }
+
+  #identity(credential: Credential = { kind: "cookie" }): string {
+    if (credential.kind === "cookie") return `cookie ${this.#functionId(credential.renew)}`;
+    const { token, upgrade = "message" } = credential;
+    return `${upgrade} ${typeof token === "string" ? JSON.stringify(token) : this.#functionId(token)}`;
+  }
+
+  #functionId(of: object | undefined): number {
+    if (of === undefined) return 0;
+    let id = this.#functions.get(of);
+    if (id === undefined) {
+      id = ++this.#lastFunction;
+      this.#functions.set(of, id);
+    }
+    return id;
+  }
+}

@@ -52,7 +52,10 @@ export interface WatchHandlers {
   onSubscribed?(at: { readonly from: number; readonly head: number }): void;
   /** Events `from` to `to` can't be given any more (damaged, or removed by retention). The next is `to + 1`. */
   onGap?(gap: LogsGapMessage): void;
-  /** The terminal event has been given to `onEvents`. The watch has closed itself. */
+  /**
+   * The terminal event has been given to `onEvents`, and the watch has closed itself. A watch that
+   * begins after the terminal event waits for what will not come.
+   */
   onEnd?(event: TerminalEvent): void;
   /**
    * The watch has ended without its terminal event: the server refused it (no such execution, no
@@ -83,7 +86,8 @@ export interface ExecutionWatch {
 /** Which executions the feed follows. */
 export interface ExecutionsFilter {
   readonly agentType?: string;
-  readonly status?: Status;
+  /** Executions that have one of these. Events that change an execution's status are given whatever it is. */
+  readonly status?: Status | readonly Status[];
 }
 
 /** What the executions feed reports. */

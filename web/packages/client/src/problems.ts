@@ -1,0 +1,129 @@
+import { type ConnectionErrorType, type ConnectionProblem, RequestError } from "./errors.js";
+import { isObject } from "./frame.js";
+import { closeCodes } from "./protocol.gen.js";
+
+/** Why a transport could not be had, or was lost. */
+export interface Failure {
+  readonly problem: ConnectionProblem;
+  /** Another transport can't help: the server itself has spoken. */
+  readonly final: boolean;
+  /** The least time to wait before the next try. */
+  readonly retryAfterMs: number;
+  /** The host answered nothing at all, so no transport can work. */
+  readonly unreachable: boolean;
+}
+
+/** One problem, as of now. */
+export function problem(
+  type: ConnectionErrorType,
+  message: string,
+  more: { recoverable?: boolean; closeCode?: number; httpStatus?: number } = {},
+): ConnectionProblem {
+  const { recoverable = true, ...codes } = more;
+  return { type, message, recoverable, at: Date.now(), ...codes };
+}
+
+export function failure(
+  what: ConnectionProblem,
+  more: { final?: boolean; retryAfterMs?: number; unreachable?: boolean } = {},
+): Failure {
+  return { problem: what, final: false, retryAfterMs: 0, unreachable: false, ...more };
+}
+
+/** What a close code means. The server's own reason is kept where it gave one. */
+export function closeFailure(code: number, reason: string): Failure {
+  const say = (type: ConnectionErrorType, otherwise: string, recoverable: boolean) =>
+    problem(type, reason || otherwise, { recoverable, closeCode: code });
+  switch (code) {
+    case closeCodes.normal:
+    case closeCodes.goingAway:
+    case closeCodes.restart:
+      return failure(say("restart", "the server is going away", true), { final: true });
+    case closeCodes.protocol:
+    case closeCodes.binary:
+    case closeCodes.invalidUTF8:
+    case closeCodes.tooLarge:
+      return failure(say("protocol", `the server refused what was sent (${code})`, false), { final: true });
+    case closeCodes.policy:
+      return failure(say("unauthenticated", "the server does not accept the credential", false), {
+        final: true,
+      });
+    case closeCodes.credential:
+      return failure(say("expired", "the credential has expired or was revoked", true), { final: true });
+    case closeCodes.heartbeat:
+      return failure(say("heartbeat", "the connection went silent", true));
+    case closeCodes.rateLimited:
+      return failure(say("rate_limited", "too many messages", true), {
+        final: true,
+        retryAfterMs: Number(/retryAfterMs\D{0,3}(\d{1,9})/.exec(reason)?.[1] ?? 5000),
+      });
+    case closeCodes.serverError:
+    case 1013: // try again later
+      return failure(say("server", "the server failed", true));
+    default:
+      return code >= 4000
+        ? failure(say("server", `the server closed the connection (${code})`, true))
+        : failure(say("network", "the connection was lost", true));
+  }
+}
+
+/** What a refused HTTP request means for a connection. */
+export function httpFailure(status: number, refusal: RequestError): Failure {
+  const say = (type: ConnectionErrorType, recoverable: boolean) =>
+    problem(type, refusal.message, { recoverable, httpStatus: status });
+  if (status === 401) return failure(say("expired", true), { final: true });
+  if (status === 403 && refusal.code === "forbidden") {
+    return failure(say("unauthenticated", false), { final: true });
+  }
+  if (status === 429) {
+    return failure(say("rate_limited", true), { final: true, retryAfterMs: refusal.retryAfterMs ?? 5000 });
+  }
+  if (status >= 500) return failure(say("server", true), { retryAfterMs: refusal.retryAfterMs ?? 0 });
+  return failure(say("protocol", false));
+}
+
+/** Reads what a server answered to a request it refused: a problem document, or whatever a proxy says. */
+export async function refusalOf(answer: Response): Promise<RequestError> {
+  let document: unknown;
+  try {
+    document = await answer.json();
+  } catch {
+    document = undefined; // not one of the server's own answers
+  }
+  const fields = isObject(document) ? document : {};
+  const { code, detail, title, retryable, retryAfterMs, details } = fields;
+  const seconds = Number(answer.headers.get("Retry-After") ?? Number.NaN);
+  const wait = typeof retryAfterMs === "number" ? retryAfterMs : seconds * 1000;
+  const said = typeof detail === "string" && detail ? detail : title;
+  return new RequestError(
+    typeof code === "string" ? code : codeOfStatus(answer.status),
+    typeof said === "string" && said
+      ? said
+      : `the server answered ${answer.status} ${answer.statusText}`.trim(),
+    {
+      retryable: typeof retryable === "boolean" ? retryable : answer.status === 429 || answer.status >= 500,
+      ...(Number.isFinite(wait) ? { retryAfterMs: wait } : {}),
+      details,
+      httpStatus: answer.status,
+    },
+  );
+}
+
+function codeOfStatus(status: number): string {
+  switch (status) {
+    case 401:
+      return "unauthenticated";
+    case 403:
+      return "forbidden";
+    case 404:
+      return "not_found";
+    case 409:
+      return "conflict";
+    case 413:
+      return "too_large";
+    case 429:
+      return "rate_limited";
+    default:
+      return status >= 500 ? "unavailable" : "bad_request";
+  }
+}
