@@ -31,6 +31,7 @@ export function ClaudeOpsProvider({ hub: given, children, ...options }: ClaudeOp
 /** The hub of the nearest provider. */
 export function useHub(): Hub {
   const hub = useContext(HubContext);
-  if (!hub) throw new Error("No ClaudeOpsProvider above this component. Wrap the app in <ClaudeOpsProvider>.");
+  if (!hub)
+    throw new Error("No ClaudeOpsProvider above this component. Wrap the app in <ClaudeOpsProvider>.");
   return hub;
 }

@@ -42,6 +42,9 @@ export function useAgentExecution(): UseAgentExecution {
     },
     [hub],
   );
-  const cancel = useCallback((executionId: string, reason?: string) => hub.cancel(executionId, reason), [hub]);
+  const cancel = useCallback(
+    (executionId: string, reason?: string) => hub.cancel(executionId, reason),
+    [hub],
+  );
   return { execute, cancel, activeExecutions: active, isExecuting: pending > 0, error };
 }

@@ -43,7 +43,12 @@ export function useLogStream(executionId: string, options: { readonly tail?: num
   const load = useCallback(
     (fromSeq: number, toSeq: number) => {
       const pages: number[] = [];
-      for (let page = Math.floor((fromSeq - 1) / PAGE_SIZE); page <= Math.floor((toSeq - 1) / PAGE_SIZE); page++) pages.push(page);
+      for (
+        let page = Math.floor((fromSeq - 1) / PAGE_SIZE);
+        page <= Math.floor((toSeq - 1) / PAGE_SIZE);
+        page++
+      )
+        pages.push(page);
       store.want(pages);
     },
     [store],

@@ -17,7 +17,10 @@ export interface UseWebSocket {
 export function useWebSocket(): UseWebSocket {
   const hub = useHub();
   const state = useConnection();
-  const send = useCallback((message: RequestMessage, options?: RequestOptions) => hub.connection.request(message, options), [hub]);
+  const send = useCallback(
+    (message: RequestMessage, options?: RequestOptions) => hub.connection.request(message, options),
+    [hub],
+  );
   const connection = useCallback(() => hub.connection, [hub]);
   return { state, send, connection };
 }

@@ -10,6 +10,7 @@ import {
   type Carry,
   columns,
   DRAWN_LIMIT,
+  groupStep,
   NOTHING_OPEN,
   type Row,
 } from "./rows.js";
@@ -543,20 +544,16 @@ export class LogModel {
     }
   }
 
-  /** The row at which a group's inside is over: its end, the next group, or the end of the log. */
+  /** The row at which a group's inside is over: its own end, or the end of the log. */
   async #groupEnd(seq: number): Promise<number> {
     const head = this.store.getState().head;
-    const ends = (event: LogEvent): boolean => {
-      if (isTerminalType(event.type)) return true;
-      const data = event.data as Record<string, unknown> | null | undefined;
-      return (
-        typeof data === "object" &&
-        data !== null &&
-        ("group" in data || "groupEnd" in data || "endgroup" in data)
-      );
-    };
+    let depth = 1;
     for await (const batch of this.store.scan(seq + 1, head, new AbortController().signal)) {
-      for (const item of batch) if ("seq" in item && ends(item)) return item.seq;
+      for (const item of batch) {
+        if (!("seq" in item)) continue;
+        depth += groupStep(item);
+        if (depth === 0 || isTerminalType(item.type)) return item.seq;
+      }
     }
     return head + 1;
   }

@@ -163,18 +163,23 @@ function buildRow(
   }
   const collapsed = collapseReturns(message);
   const group = groupOf(event.data);
-  const made = row(seq, "line", event.type, {
-    event,
-    time,
-    stream,
-    level: event.level ?? "info",
-    text: collapsed.text,
-    rewrites: collapsed.rewrites,
-    parts: 1,
-    data: group.rest,
-    groupStart: group.start,
-    groupEnd: group.end,
-  });
+  const made = row(
+    seq,
+    group.progress ? "note" : "line",
+    group.progress ? "execution:progress" : event.type,
+    {
+      event,
+      time,
+      stream,
+      level: event.level ?? "info",
+      text: collapsed.text,
+      rewrites: collapsed.rewrites,
+      parts: 1,
+      data: group.rest,
+      groupStart: group.start,
+      groupEnd: group.end,
+    },
+  );
   if (event.partial) open[stream] = { row: made, raw: message, parts: 1, rewrites: collapsed.rewrites };
   else delete open[stream];
   return made;
@@ -201,14 +206,35 @@ function row(seq: number, kind: RowKind, type: string, fields: Partial<Row>): Ro
   };
 }
 
-/** `data.group` names a group that begins; `data.groupEnd` or an empty name ends it. What else data holds can be looked at. */
-function groupOf(data: unknown): { start: string | null; end: boolean; rest: unknown } {
-  if (typeof data !== "object" || data === null || Array.isArray(data))
-    return { start: null, end: false, rest: data };
-  const { group, groupEnd, endgroup, ...rest } = data as Record<string, unknown>;
-  const end = groupEnd === true || endgroup === true || group === "" || group === null;
-  const start = !end && typeof group === "string" ? group : null;
-  return { start, end, rest: Object.keys(rest).length === 0 ? undefined : rest };
+/**
+ * What a line's data says of the line itself: `{command: "group", group}` and `{command: "endgroup"}`
+ * fold, the other commands are told by their level. Any other data can be looked at.
+ */
+function groupOf(data: unknown): { start: string | null; end: boolean; progress: boolean; rest: unknown } {
+  const nothing = { start: null, end: false, progress: false, rest: undefined };
+  if (data === undefined || data === null) return nothing;
+  if (typeof data !== "object" || Array.isArray(data)) return { ...nothing, rest: data };
+  const { command, group } = data as Record<string, unknown>;
+  switch (command) {
+    case "group":
+      return { ...nothing, start: typeof group === "string" ? group : "" };
+    case "endgroup":
+      return { ...nothing, end: true };
+    case "progress":
+      return { ...nothing, progress: true };
+    case "debug":
+    case "warning":
+    case "error":
+      return nothing;
+    default:
+      return { ...nothing, rest: data };
+  }
+}
+
+/** 1 where a group begins, -1 where one ends, else 0. */
+export function groupStep(event: LogEvent): number {
+  const { start, end } = groupOf(event.data);
+  return start !== null ? 1 : end ? -1 : 0;
 }
 
 /** Columns a text takes in a fixed-width font: tabs to the next eighth, wide characters two. */

@@ -18,7 +18,13 @@ export interface ExecutionsState {
   readonly error: ClaudeOpsError | null;
 }
 
-export const NO_EXECUTIONS: ExecutionsState = { records: new Map(), active: [], all: [], ready: false, error: null };
+export const NO_EXECUTIONS: ExecutionsState = {
+  records: new Map(),
+  active: [],
+  all: [],
+  ready: false,
+  error: null,
+};
 
 /** The lifecycle of every execution, live: a snapshot, then each event folded in. */
 export class ExecutionsStore extends Observable<ExecutionsState> {
@@ -41,7 +47,11 @@ export class ExecutionsStore extends Observable<ExecutionsState> {
           {
             onSnapshot: (executions) => {
               // What the page itself has asked to stop stays so until the server's own word.
-              const cancelling = new Set([...this.#records.values()].filter((r) => r.status === "cancelling").map((r) => r.executionId));
+              const cancelling = new Set(
+                [...this.#records.values()]
+                  .filter((r) => r.status === "cancelling")
+                  .map((r) => r.executionId),
+              );
               this.#records = new Map();
               for (const record of executions) {
                 const still = cancelling.has(record.executionId) && record.status === "running";

@@ -5,7 +5,10 @@ import type { ExecutionRecord, LifecycleEvent, WatchedEvent } from "@claudeops/c
  * ignored, so hearing a part twice does no harm. Gives null for an execution that is not known and
  * whose beginning this event is not.
  */
-export function applyEvent(record: ExecutionRecord | undefined, event: LifecycleEvent | WatchedEvent): ExecutionRecord | null {
+export function applyEvent(
+  record: ExecutionRecord | undefined,
+  event: LifecycleEvent | WatchedEvent,
+): ExecutionRecord | null {
   if (event.type === "execution:queued") {
     if (record) return record;
     return {
@@ -51,7 +54,12 @@ export function applyEvent(record: ExecutionRecord | undefined, event: Lifecycle
     case "execution:completed":
     case "execution:failed":
     case "execution:cancelled": {
-      next.status = event.type === "execution:completed" ? "completed" : event.type === "execution:failed" ? "failed" : "cancelled";
+      next.status =
+        event.type === "execution:completed"
+          ? "completed"
+          : event.type === "execution:failed"
+            ? "failed"
+            : "cancelled";
       next.terminal = true;
       next.endedAt = event.timestamp;
       next.queuePosition = 0;

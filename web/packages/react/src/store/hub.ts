@@ -1,5 +1,14 @@
-import { type Api, type Connection, type ConnectionOptions, type ConnectionPool, connect, createApi, type Lease } from "@claudeops/client";
+import {
+  type Api,
+  type Connection,
+  type ConnectionOptions,
+  type ConnectionPool,
+  connect,
+  createApi,
+  type Lease,
+} from "@claudeops/client";
 import { LogStore } from "../log/store.js";
+import { Clock } from "./clock.js";
 import { ConnectionStore } from "./connection.js";
 import { ExecutionStore } from "./execution.js";
 import { ExecutionsStore } from "./executions.js";
@@ -33,6 +42,7 @@ export class Hub {
   readonly connectionState: ConnectionStore;
   readonly executions: ExecutionsStore;
   readonly system: SystemStore;
+  readonly clock: Clock = new Clock();
 
   constructor(options: HubOptions = {}) {
     this.#options = options;
@@ -122,6 +132,7 @@ export class Hub {
     this.connectionState.close();
     this.executions.close();
     this.system.close();
+    this.clock.close();
     for (const log of this.#logs.values()) log.close();
     for (const execution of this.#executions.values()) execution.close();
     this.#lease?.release();

@@ -1,5 +1,11 @@
 import { type Api, type Connection, RequestError } from "@claudeops/client";
-import { type FollowListener, type LogEvent, type LogGap, type LogSource, SearchUnsupported } from "../log/event.js";
+import {
+  type FollowListener,
+  type LogEvent,
+  type LogGap,
+  type LogSource,
+  SearchUnsupported,
+} from "../log/event.js";
 import { keepWatching } from "./rewatch.js";
 
 /** The log of an execution, read over REST and followed over the connection. */
@@ -52,7 +58,10 @@ export function logSource(connection: () => Connection, api: () => Api, executio
           onMatches(page.matches, page.total);
         }
       } catch (error) {
-        if (error instanceof RequestError && (error.code === "unknown_type" || error.code === "unavailable" || error.httpStatus === 404)) {
+        if (
+          error instanceof RequestError &&
+          (error.code === "unknown_type" || error.code === "unavailable" || error.httpStatus === 404)
+        ) {
           throw new SearchUnsupported();
         }
         throw error;
@@ -65,4 +74,3 @@ export function logSource(connection: () => Connection, api: () => Api, executio
 function place(item: LogEvent | LogGap): number {
   return "seq" in item ? item.seq : item.from;
 }
-

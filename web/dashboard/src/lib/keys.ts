@@ -1,0 +1,31 @@
+import { useEffect, useRef } from "react";
+
+/** Keys of the whole page: single ones, and `g` followed by another. Nothing while somebody types. */
+export function useKeys(handlers: Readonly<Record<string, (event: KeyboardEvent) => void>>): void {
+  const latest = useRef(handlers);
+  latest.current = handlers;
+  useEffect(() => {
+    let prefixAt = 0;
+    const onKey = (event: KeyboardEvent) => {
+      const command = event.metaKey || event.ctrlKey;
+      const target = event.target as HTMLElement | null;
+      if (command && event.key.toLowerCase() === "k") {
+        latest.current["mod+k"]?.(event);
+        return;
+      }
+      if (command || event.altKey || event.defaultPrevented) return;
+      if (target?.closest("input, textarea, select, [contenteditable=true], [role=dialog], [role=menu]")) return;
+      const key = event.timeStamp - prefixAt < 1000 ? `g ${event.key}` : event.key;
+      prefixAt = 0;
+      const handler = latest.current[key];
+      if (handler) {
+        event.preventDefault();
+        handler(event);
+      } else if (event.key === "g") prefixAt = event.timeStamp;
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+}
+
+export const isMac: boolean = /Mac|iPhone|iPad/.test(navigator.platform);

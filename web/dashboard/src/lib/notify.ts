@@ -1,0 +1,77 @@
+import type { ExecutionRecord } from "@claudeops/client";
+import { useExecutions } from "@claudeops/react";
+import { useEffect, useRef, useSyncExternalStore } from "react";
+import { summaryOf, toneOf } from "./words.ts";
+
+const KEY = "claudeops.notify";
+const listeners = new Set<() => void>();
+
+function watched(): ReadonlySet<string> {
+  try {
+    const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    return new Set(Array.isArray(stored) ? stored.map(String) : []);
+  } catch {
+    return new Set();
+  }
+}
+
+function keep(ids: ReadonlySet<string>): void {
+  try {
+    localStorage.setItem(KEY, JSON.stringify([...ids].slice(-50)));
+  } catch {
+    // Without storage there is nothing to remember.
+  }
+  for (const listener of listeners) listener();
+}
+
+/** Whether notifications can be had at all. */
+export const canNotify: boolean = "Notification" in window;
+
+/** Asks the browser, then remembers that this run's end is wanted. Gives false when the browser says no. */
+export async function watchEnd(executionId: string, wanted: boolean): Promise<boolean> {
+  const ids = new Set(watched());
+  if (!wanted) {
+    ids.delete(executionId);
+    keep(ids);
+    return true;
+  }
+  if (!canNotify || (await Notification.requestPermission()) !== "granted") return false;
+  ids.add(executionId);
+  keep(ids);
+  return true;
+}
+
+export function useWatched(executionId: string): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => watched().has(executionId),
+  );
+}
+
+/** Shows a notification when a run ends whose end is wanted. One tab of many shows it. */
+export function useEndNotifications(open: (executionId: string) => void): void {
+  const { records } = useExecutions();
+  const before = useRef<ReadonlyMap<string, ExecutionRecord>>(new Map());
+  useEffect(() => {
+    const known = before.current;
+    before.current = records;
+    if (!canNotify || Notification.permission !== "granted") return;
+    const wanted = watched();
+    if (wanted.size === 0) return;
+    for (const [id, record] of records) {
+      if (!record.terminal || !wanted.has(id) || known.get(id)?.terminal === true) continue;
+      const rest = new Set(watched());
+      if (!rest.delete(id)) continue;
+      keep(rest);
+      const note = new Notification(`${record.agentType}: ${toneOf(record)}`, { body: summaryOf(record), tag: id });
+      note.onclick = () => {
+        window.focus();
+        open(id);
+        note.close();
+      };
+    }
+  }, [records, open]);
+}

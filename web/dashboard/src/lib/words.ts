@@ -1,0 +1,120 @@
+import type { AgentDefinition, ExecutionRecord } from "@claudeops/client";
+import { fieldsOf, formatPlural, formatUsd, type Tone, triggerPlace } from "@claudeops/react";
+
+/** What a run came to: its status, or what a health report found. */
+export function toneOf(record: ExecutionRecord): Tone {
+  if (record.status !== "completed") return record.status;
+  const outcome = reportStatus(record.result);
+  return outcome === null || outcome === "healthy" ? "completed" : outcome;
+}
+
+/** The overall word of a health report, where the result is one. */
+export function reportStatus(result: unknown): "healthy" | "warning" | "critical" | null {
+  if (typeof result !== "object" || result === null) return null;
+  const fields = result as Record<string, unknown>;
+  const word = fields.overall ?? fields.status;
+  return word === "healthy" || word === "warning" || word === "critical" ? word : null;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  timeout: "took longer than allowed",
+  idle_timeout: "was silent for longer than allowed",
+  budget_exceeded: "cost more than allowed",
+  out_of_memory: "ran out of memory",
+  spawn_failed: "could not be started",
+  runner_lost: "its runner was lost",
+  host_restarted: "the machine was restarted",
+  agent_error: "the agent reported failure",
+};
+
+/** One line that says how a run ended, or what it is doing. */
+export function summaryOf(record: ExecutionRecord): string {
+  switch (record.status) {
+    case "queued":
+      return record.queuePosition ? `${record.queuePosition}. in the queue` : "waits for its turn";
+    case "running":
+    case "cancelling":
+      return doing(record);
+    case "completed": {
+      const said = resultLine(record.result);
+      const cost = record.cost > 0 ? formatUsd(record.cost) : "";
+      return [said, cost].filter(Boolean).join(" · ");
+    }
+    case "cancelled": {
+      const by = `stopped${record.cancelledBy ? ` by ${record.cancelledBy}` : ""}`;
+      const why = record.reason ? `: ${record.reason}` : "";
+      return `${by}${why}${reaped(record)}`;
+    }
+    case "failed":
+      return failure(record);
+  }
+}
+
+function doing(record: ExecutionRecord): string {
+  if (record.progress === undefined) return record.progressMessage ?? "";
+  const percent = `${Math.round(record.progress)} %`;
+  return record.progressMessage ? `${percent}, ${record.progressMessage}` : percent;
+}
+
+/** Why it failed, in words: `exit 2: /backup/www.tar.zst is truncated`. */
+export function failure(record: ExecutionRecord): string {
+  const what =
+    record.reason === "exit_code" && record.exitCode !== undefined
+      ? `exit ${record.exitCode}`
+      : record.reason === "signal"
+        ? `ended by ${record.signal || "a signal"}`
+        : (REASONS[record.reason ?? ""] ?? record.reason ?? "");
+  const error = record.error ?? "";
+  if (what === "") return error;
+  return error === "" || error === what || error.includes(what) ? error || what : `${what}: ${error}`;
+}
+
+export function reaped(record: ExecutionRecord): string {
+  return record.processesReaped > 0 ? `, ${formatPlural(record.processesReaped, "process", "processes")} reaped` : "";
+}
+
+/** A line out of a result, whatever it is. */
+export function resultLine(result: unknown): string {
+  if (typeof result === "string") return firstLine(result);
+  if (typeof result !== "object" || result === null) return result === undefined || result === null ? "" : String(result);
+  const fields = result as Record<string, unknown>;
+  for (const name of ["summary", "message", "title", "text", "result"]) {
+    if (typeof fields[name] === "string" && fields[name] !== "") return firstLine(fields[name] as string);
+  }
+  const findings = fields.findings;
+  if (Array.isArray(findings)) {
+    const first = findings[0] as Record<string, unknown> | undefined;
+    const said = first && (first.title ?? first.message ?? first.evidence);
+    if (findings.length === 0) return "nothing to report";
+    return typeof said === "string" ? said : formatPlural(findings.length, "finding");
+  }
+  return "";
+}
+
+function firstLine(text: string): string {
+  const end = text.indexOf("\n");
+  return end === -1 ? text : text.slice(0, end);
+}
+
+/** `owner from the page` */
+export function triggerWords(record: ExecutionRecord): string {
+  const { kind, user } = record.trigger;
+  return `${user || "somebody"} from ${triggerPlace(kind)}`;
+}
+
+/** The short form for tables: `page`, `terminal`, `api: ci`. */
+export function triggerShort(record: ExecutionRecord): string {
+  const { kind, user } = record.trigger;
+  if (kind === "cli") return "terminal";
+  if (kind === "api" || kind === "ws") return user && user !== "owner" ? `${kind}: ${user}` : kind;
+  return kind;
+}
+
+/** Whether an agent can be started without asking anything. */
+export function needsParameters(agent: AgentDefinition): boolean {
+  return fieldsOf(agent.parameters).some((field) => field.required && field.fallback === undefined);
+}
+
+export function shortId(id: string): string {
+  return id.length > 12 ? `…${id.slice(-8)}` : id;
+}

@@ -1,0 +1,341 @@
+import type { ExecutionRecord } from "@claudeops/client";
+import {
+  Elapsed,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatInstant,
+  formatPlural,
+  formatShort,
+  formatUsd,
+  LogViewer,
+  quote,
+  StatusBadge,
+  StopButton,
+  useConnection,
+  useExecution,
+  useLogStream,
+} from "@claudeops/react";
+import { Link, useParams } from "@tanstack/react-router";
+import { Bell, BellRing, ChevronLeft, PanelRight } from "lucide-react";
+import { lazy, type ReactNode, Suspense, useState } from "react";
+import { useKeys } from "../lib/keys.ts";
+import { canNotify, useWatched, watchEnd } from "../lib/notify.ts";
+import { useAgents } from "../lib/queries.ts";
+import { useRunner } from "../lib/run.tsx";
+import { useTitle } from "../lib/title.ts";
+import { say, sayError } from "../lib/toasts.ts";
+import { failure, reaped, reportStatus, summaryOf, toneOf, triggerWords } from "../lib/words.ts";
+import { Confirm } from "../parts/confirm.tsx";
+import { JsonView } from "../parts/json-view.tsx";
+import { Notice } from "../parts/notice.tsx";
+import { Rate } from "../parts/rate.tsx";
+
+const Report = lazy(() => import("../parts/report.tsx"));
+
+const MARKS: Readonly<Record<string, string>> = { queued: "◌", running: "●", cancelling: "◐", completed: "✓", failed: "✕", cancelled: "⊘" };
+
+export default function ExecutionPage(): ReactNode {
+  const { id } = useParams({ from: "/executions/$id" });
+  const { record, loading, error, refresh } = useExecution(id);
+  useTitle(record ? `${MARKS[record.status] ?? ""} ${record.agentType}` : "");
+  if (!record) {
+    return (
+      <main id="main" className="w-full max-w-[1180px] mx-auto px-4 py-8">
+        {loading ? (
+          <p className="text-ink-3">Loading…</p>
+        ) : (
+          <Notice
+            title="This execution can't be shown"
+            tone="failed"
+            actions={
+              <>
+                <button type="button" className="cops-button" onClick={() => void refresh()}>
+                  Try again
+                </button>
+                <Link to="/executions" className="cops-button">
+                  History
+                </Link>
+              </>
+            }
+          >
+            <p>{error?.message ?? "There is none with this id."}</p>
+          </Notice>
+        )}
+      </main>
+    );
+  }
+  return <Execution key={id} record={record} />;
+}
+
+function Execution({ record }: { record: ExecutionRecord }): ReactNode {
+  const { status } = useConnection();
+  const hasReport = record.terminal && record.result !== undefined && record.result !== null;
+  const [tab, setTab] = useState<"log" | "result" | null>(null);
+  const [details, setDetails] = useState(false);
+  // A linked line is what one came for; else a report is.
+  const linked = location.hash.startsWith("#L");
+  const shown = tab ?? (hasReport && reportStatus(record.result) !== null && !linked ? "result" : "log");
+  return (
+    <main id="main" className="flex-1 grid grid-rows-[auto_minmax(0,1fr)] h-[calc(100dvh-44px-57px-env(safe-area-inset-bottom))] sm:h-[calc(100dvh-44px)] min-h-0">
+      <Head record={record} onDetails={() => setDetails(!details)} detailsOpen={details} />
+      <div className="grid lg:grid-cols-[minmax(0,1fr)_300px] min-h-0" data-stale={status !== "open" || undefined}>
+        <div className={`${details ? "hidden lg:grid" : "grid"} grid-rows-[auto_minmax(0,1fr)] min-w-0 min-h-0`}>
+          {hasReport ? (
+            <div role="tablist" aria-label="Views" className="flex gap-1 px-3 pt-1 border-b border-line bg-panel">
+              <Tab name="Result" active={shown === "result"} onSelect={() => setTab("result")} />
+              <Tab name="Log" active={shown === "log"} onSelect={() => setTab("log")} />
+            </div>
+          ) : (
+            <span hidden />
+          )}
+          {shown === "result" ? (
+            <div className="overflow-y-auto bg-bg" role="tabpanel" aria-label="Result" tabIndex={0}>
+              <Suspense>
+                <Report result={record.result} />
+              </Suspense>
+            </div>
+          ) : (
+            <LogViewer executionId={record.executionId} label={`Log of ${record.agentType}`} pageKeys defaults={{ wrap: matchMedia("(max-width: 760px)").matches, time: matchMedia("(max-width: 760px)").matches ? "off" : "local" }} />
+          )}
+        </div>
+        <aside className={`${details ? "grid" : "hidden"} lg:grid content-start gap-[18px] px-4 py-3.5 border-l border-line bg-panel overflow-y-auto`} aria-label="Details">
+          <Details record={record} />
+        </aside>
+      </div>
+    </main>
+  );
+}
+
+function Tab({ name, active, onSelect }: { name: string; active: boolean; onSelect(): void }): ReactNode {
+  return (
+    <button
+      type="button"
+      role="tab"
+      aria-selected={active}
+      className={`px-2.5 py-1.5 -mb-px border-b-2 font-[550] ${active ? "border-accent text-ink" : "border-transparent text-ink-2 hover:text-ink"}`}
+      onClick={onSelect}
+    >
+      {name}
+    </button>
+  );
+}
+
+function Head({ record, onDetails, detailsOpen }: { record: ExecutionRecord; onDetails(): void; detailsOpen: boolean }): ReactNode {
+  const runner = useRunner();
+  const agents = useAgents();
+  const { cancel } = useExecution(record.executionId);
+  const [asking, setAsking] = useState(false);
+  const agent = agents.data?.agents.find((known) => known.name === record.agentType);
+  const tone = toneOf(record);
+  const masked = JSON.stringify(record.config ?? {}).includes("•••");
+
+  const again = (ask: boolean) => {
+    if (!agent) {
+      sayError(new Error(`There is no agent ${record.agentType} any more.`));
+      return;
+    }
+    // A masked secret can't be sent again: it has to be asked for.
+    runner.run(agent, { config: record.config ?? {}, ask: ask || masked, go: true }).catch(sayError);
+  };
+  useKeys({
+    x: () => {
+      if (!record.terminal && record.status !== "cancelling") setAsking(true);
+    },
+    r: () => {
+      if (record.terminal) again(false);
+    },
+    e: () => again(true),
+  });
+  const words = record.terminal ? summaryOf(record) : [summaryOf(record), `by ${triggerWords(record)}`, cost(record)].filter(Boolean).join(" · ");
+  return (
+    <header className="flex flex-wrap sm:flex-nowrap items-center gap-x-3.5 gap-y-1 px-4 py-2.5 border-b border-line bg-panel">
+      <Link to="/executions" className="grid place-items-center size-7 -ml-2 -mr-2 rounded-md text-ink-3 hover:text-ink hover:bg-hover" aria-label="History">
+        <ChevronLeft size={18} aria-hidden="true" />
+      </Link>
+      <StatusBadge status={tone}>
+        <span>
+          {tone === "cancelling" ? "stopping" : tone} <Elapsed record={record} />
+        </span>
+      </StatusBadge>
+      <h1 className="text-[15px] font-semibold truncate min-w-0">{record.agentType}</h1>
+      <span className="hidden xl:inline font-mono text-[12.5px] text-ink-3" title={record.executionId}>
+        {record.executionId}
+      </span>
+      <span className="order-last sm:order-none basis-full sm:basis-auto min-w-0 truncate text-ink-2" title={words}>
+        {words}
+      </span>
+      <span className="ml-auto flex flex-none gap-2">
+        {!record.terminal && canNotify && <NotifyButton executionId={record.executionId} />}
+        <button type="button" className="cops-button lg:hidden px-2!" aria-pressed={detailsOpen} aria-label="Details" onClick={onDetails}>
+          <PanelRight size={16} strokeWidth={1.8} aria-hidden="true" />
+        </button>
+        <span className="hidden sm:inline-flex">
+          <button type="button" className="cops-button rounded-r-none!" disabled={!agent} onClick={() => again(false)}>
+            Run again
+          </button>
+          <button type="button" className="cops-button rounded-l-none! -ml-px px-2! text-ink-3!" aria-label="Run again, edited" title="Run again, edited" disabled={!agent} onClick={() => again(true)}>
+            …
+          </button>
+        </span>
+        {record.terminal && (
+          <button type="button" className="cops-button sm:hidden" disabled={!agent} onClick={() => again(false)}>
+            Run again
+          </button>
+        )}
+        <StopButton record={record} onError={sayError} />
+      </span>
+      <Confirm
+        open={asking}
+        title={`Stop ${record.agentType}?`}
+        action="Stop"
+        onClose={() => setAsking(false)}
+        onConfirm={() => {
+          setAsking(false);
+          cancel().catch(sayError);
+        }}
+      >
+        Everything it has started is ended as well.
+      </Confirm>
+    </header>
+  );
+}
+
+function NotifyButton({ executionId }: { executionId: string }): ReactNode {
+  const wanted = useWatched(executionId);
+  const Icon = wanted ? BellRing : Bell;
+  return (
+    <button
+      type="button"
+      className={`cops-button px-2! ${wanted ? "text-accent!" : "text-ink-2!"}`}
+      aria-pressed={wanted}
+      aria-label="Notify me when it ends"
+      title={wanted ? "You will be notified when it ends" : "Notify me when it ends"}
+      onClick={async () => {
+        if (!(await watchEnd(executionId, !wanted))) say("The browser does not allow notifications from this page.");
+      }}
+    >
+      <Icon size={16} strokeWidth={1.8} aria-hidden="true" />
+    </button>
+  );
+}
+
+function cost(record: ExecutionRecord): string {
+  return record.cost > 0 ? `${formatUsd(record.cost)}${record.costEstimated ? " est." : ""}` : "";
+}
+
+function Details({ record }: { record: ExecutionRecord }): ReactNode {
+  const { total } = useLogStream(record.executionId, { tail: 0 });
+  const parameters = Object.entries(record.config ?? {});
+  const started = record.startedAt ? Date.parse(record.startedAt) : null;
+  const queued = Date.parse(record.queuedAt);
+  return (
+    <>
+      {record.status === "failed" && (
+        <section className="rounded-md border border-failed/40 bg-failed/8 px-3 py-2">
+          <h2 className="font-semibold text-failed mb-0.5">Why it failed</h2>
+          <p className="wrap-anywhere">{failure(record) || "No reason was given."}</p>
+          {ADVICE[record.reason ?? ""] && <p className="text-ink-2 mt-1">{ADVICE[record.reason ?? ""]}</p>}
+        </section>
+      )}
+      <section>
+        <div className="head-row">
+          <h2>Parameters</h2>
+        </div>
+        {parameters.length === 0 ? (
+          <p className="text-ink-3">None</p>
+        ) : (
+          <dl className="facts">
+            {parameters.map(([name, value]) => (
+              <Fact key={name} name={name}>
+                {typeof value === "object" ? <JsonView value={value} /> : <span className="font-mono text-[12.5px]">{String(value)}</span>}
+              </Fact>
+            ))}
+          </dl>
+        )}
+      </section>
+      <section>
+        <div className="head-row">
+          <h2>Run</h2>
+        </div>
+        <dl className="facts">
+          <Fact name="Trigger">{triggerWords(record)}</Fact>
+          {started !== null && <Fact name="Started"><Instant at={started} /></Fact>}
+          <Fact name="Queued">{started === null ? <Instant at={queued} /> : `for ${formatDuration(Math.max(0, started - queued))}`}</Fact>
+          {record.endedAt && <Fact name="Ended"><Instant at={Date.parse(record.endedAt)} /></Fact>}
+          {record.terminal && record.durationMs !== undefined && <Fact name="Took">{formatDuration(record.durationMs)}</Fact>}
+          {record.exitCode !== undefined && <Fact name="Exit">{record.exitCode}</Fact>}
+          {record.signal && <Fact name="Signal">{record.signal}</Fact>}
+          {record.model && <Fact name="Model">{record.model}</Fact>}
+          {record.tokens && (
+            <Fact name="Tokens">
+              {formatShort(record.tokens.input + record.tokens.cacheRead + record.tokens.cacheWrite)} in, {formatShort(record.tokens.output)} out
+            </Fact>
+          )}
+          {record.cost > 0 && <Fact name="Cost">{cost(record)}</Fact>}
+          {record.host && (
+            <Fact name="Host">
+              {record.host}
+              {record.pid ? `, pid ${record.pid}` : ""}
+            </Fact>
+          )}
+          {record.workdir && (
+            <Fact name="Folder">
+              <span className="font-mono text-[12.5px]">{record.workdir}</span>
+            </Fact>
+          )}
+          {record.command && record.command.length > 0 && (
+            <Fact name="Command">
+              <span className="font-mono text-[12.5px] wrap-anywhere line-clamp-4" title={record.command.map(quote).join(" ")}>
+                {record.command.map(quote).join(" ")}
+              </span>
+            </Fact>
+          )}
+          {record.terminal && <Fact name="Processes">{record.processesReaped > 0 ? `${formatCount(record.processesReaped)} reaped` : "none left behind"}</Fact>}
+          {total > 0 && <Fact name="Lines">{formatCount(total)}</Fact>}
+          {record.droppedLines ? (
+            <Fact name="Dropped">
+              {formatPlural(record.droppedLines, "line")}, {formatBytes(record.droppedBytes ?? 0)}
+            </Fact>
+          ) : null}
+          <Fact name="Id">
+            <span className="font-mono text-[11.5px]">{record.executionId}</span>
+          </Fact>
+        </dl>
+      </section>
+      {!record.terminal && record.startedAt && <Rate executionId={record.executionId} />}
+      {record.status === "cancelled" && <p className="text-ink-2">Stopped{reaped(record)}.</p>}
+    </>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }): ReactNode {
+  return (
+    <>
+      <dt className="truncate" title={name}>
+        {name}
+      </dt>
+      <dd>{children}</dd>
+    </>
+  );
+}
+
+function Instant({ at }: { at: number }): ReactNode {
+  const whole = formatInstant(at);
+  const today = new Date(at).toDateString() === new Date().toDateString();
+  return (
+    <time dateTime={new Date(at).toISOString()} title={whole}>
+      {today ? whole.slice(11, 19) : whole.slice(0, 19)}
+    </time>
+  );
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  timeout: "Raise `timeout` in the agent's definition, or give it less to do.",
+  idle_timeout: "Raise `idleTimeout` in the agent's definition if long silences are normal for it.",
+  spawn_failed: "Check that the command exists on the server and may be run.",
+  runner_lost: "The process that ran it was killed from outside; what it had started was ended.",
+  host_restarted: "The machine went down under it. Run it again.",
+  budget_exceeded: "Raise `budget` in the agent's definition to let it go on for longer.",
+  out_of_memory: "The machine had no memory left for it.",
+};

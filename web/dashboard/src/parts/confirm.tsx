@@ -1,0 +1,36 @@
+import { lazy, type ReactNode, Suspense, useRef } from "react";
+
+const Dialog = lazy(() => import("./dialog.tsx").then((module) => ({ default: module.Dialog })));
+
+export interface ConfirmProps {
+  readonly open: boolean;
+  readonly title: string;
+  /** What the button that does it says. */
+  readonly action: string;
+  readonly children: ReactNode;
+  onClose(): void;
+  onConfirm(): void;
+}
+
+/** Asks before something that can't be taken back. */
+export function Confirm({ open, title, action, children, onClose, onConfirm }: ConfirmProps): ReactNode {
+  const button = useRef<HTMLButtonElement>(null);
+  const asked = useRef(false);
+  asked.current ||= open;
+  if (!asked.current) return null;
+  return (
+    <Suspense>
+      <Dialog open={open} onClose={onClose} title={title} width={400} initialFocus={button}>
+        <p className="text-ink-2">{children}</p>
+        <div className="flex justify-end gap-2 pt-4">
+          <button type="button" className="cops-button" onClick={onClose}>
+            Keep it running
+          </button>
+          <button ref={button} type="button" className="cops-button cops-stop" onClick={onConfirm}>
+            {action}
+          </button>
+        </div>
+      </Dialog>
+    </Suspense>
+  );
+}

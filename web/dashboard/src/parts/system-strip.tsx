@@ -1,0 +1,68 @@
+import { useExecutions, useSystemStatus } from "@claudeops/react";
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { Sparkline } from "./sparkline.tsx";
+
+/** From which share on a figure asks for attention. */
+export function loadTone(percent: number | undefined): "warning" | "critical" | undefined {
+  if (percent === undefined) return undefined;
+  return percent >= 95 ? "critical" : percent >= 85 ? "warning" : undefined;
+}
+
+/** The machine at a glance: figures with the shape of the last minutes. */
+export function SystemStrip(): ReactNode {
+  const { status, history } = useSystemStatus();
+  const { active, ready } = useExecutions();
+  const running = active.filter((record) => record.status !== "queued").length;
+  const queued = active.length - running;
+  return (
+    <section className="box grid grid-cols-2 sm:grid-cols-5" aria-label="System">
+      <Figure name="CPU" percent={status?.cpu} values={history.map((sample) => sample.cpu)} />
+      <Figure name="Memory" percent={status?.memory.percent} values={history.map((sample) => sample.memory.percent)} />
+      <Figure
+        name={`Disk ${status ? mountName(status.disk.path) : ""}`}
+        percent={status?.disk.percent}
+        values={history.map((sample) => sample.disk.percent)}
+      />
+      <Count name="Running" value={ready ? running : undefined} />
+      <Count name="Queued" value={ready ? queued : undefined} wide />
+    </section>
+  );
+}
+
+const cell = "px-3.5 py-2.5 min-w-0 border-line border-t sm:border-t-0 sm:border-l nth-[-n+2]:border-t-0 even:border-l sm:first:border-l-0";
+
+function Figure({ name, percent, values }: { name: string; percent: number | undefined; values: readonly number[] }): ReactNode {
+  return (
+    <Link to="/system" className={`${cell} group flex items-end justify-between gap-3`} data-tone={loadTone(percent)}>
+      <span className="min-w-0">
+        <span className="block truncate text-ink-3 text-[12px]">{name}</span>
+        <Number value={percent === undefined ? undefined : Math.round(percent)} unit="%" />
+      </span>
+      <Sparkline values={values} max={100} className="w-[84px] h-[30px] shrink" />
+    </Link>
+  );
+}
+
+function Count({ name, value, wide }: { name: string; value: number | undefined; wide?: boolean }): ReactNode {
+  return (
+    <div className={`${cell} ${wide ? "col-span-2 sm:col-span-1 border-l-0! sm:border-l!" : ""}`}>
+      <span className="block text-ink-3 text-[12px]">{name}</span>
+      <Number value={value} />
+    </div>
+  );
+}
+
+function Number({ value, unit }: { value: number | undefined; unit?: string }): ReactNode {
+  return (
+    <b className="text-[19px] leading-[1.35] tracking-[-0.02em] font-semibold">
+      {value ?? "–"}
+      {unit && value !== undefined && <i className="not-italic text-[12px] font-medium text-ink-3 ml-px tracking-normal">{unit}</i>}
+    </b>
+  );
+}
+
+/** The last part of a long path says enough. */
+function mountName(path: string): string {
+  return path.length <= 14 ? path : `…${path.slice(path.lastIndexOf("/"))}`;
+}

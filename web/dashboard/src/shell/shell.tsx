@@ -1,0 +1,104 @@
+import { useConnection, useExecutions } from "@claudeops/react";
+import { useQueryClient } from "@tanstack/react-query";
+import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from "react";
+import { useKeys } from "../lib/keys.ts";
+import { useEndNotifications } from "../lib/notify.ts";
+import { useSession } from "../lib/queries.ts";
+import { RunProvider } from "../lib/run.tsx";
+import { useFavicon } from "../lib/title.ts";
+import { SignIn } from "../pages/sign-in.tsx";
+import { Toaster } from "../parts/toaster.tsx";
+import { moveRow, openRow } from "./rows.ts";
+import { Bottom, PLACES, Top } from "./top.tsx";
+
+const Palette = lazy(() => import("./palette.tsx"));
+const Shortcuts = lazy(() => import("./shortcuts.tsx"));
+
+/** What surrounds every page: the bar, the keys, what can be opened from anywhere. */
+export function Shell(): ReactNode {
+  return (
+    <RunProvider>
+      <Frame />
+    </RunProvider>
+  );
+}
+
+function Frame(): ReactNode {
+  const navigate = useNavigate();
+  const connection = useConnection();
+  const client = useQueryClient();
+  const session = useSession();
+  const { active, all } = useExecutions();
+  const [palette, setPalette] = useState<"closed" | "open" | "never">("never");
+  const [help, setHelp] = useState<"closed" | "open" | "never">("never");
+  const [signingIn, setSigningIn] = useState(false);
+  const onExecution = useRouterState({ select: (state) => /\/executions\/./.test(state.location.pathname) });
+
+  const refused = connection.problem?.type === "unauthenticated" || connection.problem?.type === "expired" || isUnauthenticated(session.error);
+  // Who never was in sees nothing but the door; who was keeps what is on the screen.
+  const outside = refused && session.data === undefined && connection.lastOpenAt === null;
+
+  useFavicon(connection.status === "failed" ? "offline" : active.length > 0 ? "running" : all[0]?.status === "failed" ? "failed" : "idle");
+  useEndNotifications(useCallback((id: string) => void navigate({ to: "/executions/$id", params: { id } }), [navigate]));
+
+  // After a time away everything that was asked for once is asked for again.
+  const { openSince } = connection;
+  useEffect(() => {
+    if (openSince !== null) void client.invalidateQueries();
+  }, [client, openSince]);
+
+  useKeys({
+    "mod+k": (event) => {
+      event.preventDefault();
+      setPalette("open");
+    },
+    "?": () => setHelp("open"),
+    ...Object.fromEntries(PLACES.map((place) => [`g ${place.key}`, () => void navigate({ to: place.to })])),
+    ...(onExecution ? {} : { j: () => moveRow(1), k: () => moveRow(-1), Enter: openRow }),
+  });
+
+  if (outside || signingIn) {
+    return (
+      <SignIn
+        onSignedIn={() => {
+          setSigningIn(false);
+          connection.retryNow();
+          void client.invalidateQueries();
+        }}
+      />
+    );
+  }
+  return (
+    <>
+      <a href="#main" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded-md focus:bg-accent focus:px-3 focus:py-1.5 focus:text-accent-ink">
+        Skip to the content
+      </a>
+      <Top onSeek={() => setPalette("open")} onSignIn={() => setSigningIn(true)} />
+      <Stale />
+      <Outlet />
+      <Bottom />
+      <Toaster />
+      <Suspense>
+        {palette !== "never" && <Palette open={palette === "open"} onClose={() => setPalette("closed")} onHelp={() => setHelp("open")} />}
+        {help !== "never" && <Shortcuts open={help === "open"} onClose={() => setHelp("closed")} />}
+      </Suspense>
+    </>
+  );
+}
+
+/** What is on the screen is old: says so, and since when. */
+function Stale(): ReactNode {
+  const { status, lastOpenAt } = useConnection();
+  if (status === "open" || status === "connecting" || lastOpenAt === null) return null;
+  const at = new Date(lastOpenAt).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  return (
+    <div className="flex-none border-b border-line bg-sunken px-4 py-1 text-center text-ink-2" role="status">
+      Not connected: what you see is from {at}. Agents run on without this page.
+    </div>
+  );
+}
+
+function isUnauthenticated(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "httpStatus" in error && (error as { httpStatus: unknown }).httpStatus === 401;
+}

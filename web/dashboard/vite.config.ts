@@ -1,0 +1,38 @@
+import { fileURLToPath } from "node:url";
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// The packages are taken from their sources, so that the page never runs against a stale build.
+export default defineConfig({
+  // Relative: the server says in <base> where the page lives.
+  base: "./",
+  plugins: [react(), tailwindcss()],
+  resolve: {
+    alias: [
+      { find: /^@claudeops\/client$/, replacement: at("../packages/client/src/index.ts") },
+      { find: /^@claudeops\/react\/styles\.css$/, replacement: at("../packages/react/src/styles.css") },
+      { find: /^@claudeops\/react$/, replacement: at("../packages/react/src/index.ts") },
+    ],
+  },
+  build: {
+    target: "es2022",
+    // A data: font or image would be fine, but the policy allows no inline script or style.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // light-dark() is what both themes stand on; it must reach the browser as it is.
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
+    reportCompressedSize: false,
+  },
+  server: {
+    host: "127.0.0.1",
+    proxy: process.env.CLAUDEOPS_URL
+      ? {
+          "/api": { target: process.env.CLAUDEOPS_URL, ws: true, changeOrigin: true },
+          "/login": { target: process.env.CLAUDEOPS_URL, changeOrigin: true },
+        }
+      : undefined,
+  },
+});

@@ -1,0 +1,146 @@
+import type { TimeMode } from "../format.js";
+import type { LogModel } from "../log/model.js";
+import type { LogSettings } from "../log/settings.js";
+
+const TIMES: readonly TimeMode[] = ["local", "utc", "relative", "off"];
+
+/** What keys do in a log. */
+export const LOG_SHORTCUTS: readonly { readonly keys: string; readonly does: string }[] = [
+  { keys: "f", does: "Follow the end" },
+  { keys: "/", does: "Find" },
+  { keys: "n", does: "Next hit" },
+  { keys: "N", does: "Previous hit" },
+  { keys: "w", does: "Wrap long lines" },
+  { keys: "t", does: "Time: local, UTC, relative, off" },
+  { keys: ":", does: "Go to a line" },
+  { keys: "G", does: "Go to the end" },
+  { keys: "g g", does: "Go to the start" },
+  { keys: "j", does: "Next line" },
+  { keys: "k", does: "Previous line" },
+  { keys: "Enter", does: "Open a line's details" },
+];
+
+export interface LogKeysOptions {
+  readonly model: LogModel;
+  change(settings: Partial<LogSettings>): void;
+  focusRow(seq: number): void;
+  focusedRow(): number | null;
+  openTool(tool: "find" | "goto"): void;
+  closeTool(): void;
+  leaveFull(): void;
+}
+
+/** The keyboard of a log viewer. */
+export class LogKeys {
+  readonly #options: LogKeysOptions;
+  #gAt = 0;
+
+  constructor(options: LogKeysOptions) {
+    this.#options = options;
+  }
+
+  readonly closeTool = (): void => this.#options.closeTool();
+
+  /** `global`: the focus is somewhere else on the page, so keys that scroll or move the focus are left alone. */
+  handle(event: KeyboardEvent, global: boolean): void {
+    if (event.defaultPrevented || event.altKey) return;
+    const { model, change, openTool } = this.#options;
+    const target = event.target as HTMLElement | null;
+    const typing =
+      target?.closest("input, textarea, select, [contenteditable=true]") !== null &&
+      target !== null &&
+      target !== document.body;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f" && !event.shiftKey) {
+      event.preventDefault();
+      openTool("find");
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || typing) return;
+    if (global && target?.closest("[role=dialog], [role=menu], [role=listbox]")) return;
+    const done = () => event.preventDefault();
+    switch (event.key) {
+      case "f":
+        model.setFollow(!model.getView().follow);
+        return done();
+      case "/":
+        openTool("find");
+        return done();
+      case "n":
+      case "N":
+        if (model.find.state.total === 0) return;
+        this.step(event.key === "n" ? 1 : -1);
+        return done();
+      case "w":
+        change({ wrap: !model.getView().settings.wrap });
+        return done();
+      case "t": {
+        const { time } = model.getView().settings;
+        change({ time: TIMES[(TIMES.indexOf(time) + 1) % TIMES.length] as TimeMode });
+        return done();
+      }
+      case ":":
+        openTool("goto");
+        return done();
+      case "G":
+        model.setFollow(true);
+        return done();
+      case "g":
+        if (event.timeStamp - this.#gAt < 800) {
+          this.#gAt = 0;
+          model.toStart();
+        } else this.#gAt = event.timeStamp;
+        return global ? undefined : done();
+      case "Escape":
+        if (model.getView().selection) model.select(null);
+        this.#options.leaveFull();
+        return;
+    }
+    if (global) return;
+    switch (event.key) {
+      case "j":
+      case "k":
+      case "ArrowDown":
+      case "ArrowUp":
+        this.#move(event.key === "j" || event.key === "ArrowDown" ? 1 : -1);
+        return done();
+      case "PageDown":
+        model.moveBy(model.pageStep);
+        return done();
+      case "PageUp":
+        model.moveBy(-model.pageStep);
+        return done();
+      case " ":
+        if (target?.closest("button, a")) return;
+        model.moveBy(event.shiftKey ? -model.pageStep : model.pageStep);
+        return done();
+      case "Home":
+        model.toStart();
+        return done();
+      case "End":
+        model.setFollow(true);
+        return done();
+      case "Enter": {
+        const seq = this.#options.focusedRow();
+        if (seq === null || target?.closest("button, a")) return;
+        if (model.row(seq)?.groupStart) void model.toggleGroup(seq);
+        else model.toggle(seq);
+        return done();
+      }
+    }
+  }
+
+  /** Goes to the next or previous hit. */
+  step(direction: 1 | -1): void {
+    const { model } = this.#options;
+    const seq = model.find.step(direction);
+    if (seq !== null) model.goTo(seq);
+  }
+
+  #move(direction: 1 | -1): void {
+    const { model } = this.#options;
+    const from = this.#options.focusedRow();
+    const seq =
+      from === null ? (direction === 1 ? model.topSeq : model.bottomSeq) : model.neighbour(from, direction);
+    if (seq !== null) this.#options.focusRow(seq);
+  }
+}

@@ -1,0 +1,103 @@
+"use client";
+
+import type { CSSProperties, ReactNode } from "react";
+import { type Colour, paletteColour, parseAnsi, type Style } from "../log/ansi.js";
+import { rangesOf } from "../log/find.js";
+import { splitLinks } from "../log/links.js";
+
+interface Piece {
+  readonly text: string;
+  /** Offset in the visible text. */
+  readonly at: number;
+  readonly style: Style | null;
+  readonly href?: string | undefined;
+}
+
+/** A line's text as nodes: colours, links and hits, never markup out of the line itself. */
+export function renderText(raw: string, matcher: RegExp | null): ReactNode {
+  const pieces: Piece[] = [];
+  let at = 0;
+  let visible = "";
+  for (const span of parseAnsi(raw)) {
+    if (span.href !== undefined) pieces.push({ text: span.text, at, style: span.style, href: span.href });
+    else
+      for (const link of splitLinks(span.text))
+        pieces.push({ text: link.text, at: at + link.at, style: span.style, href: link.href });
+    at += span.text.length;
+    visible += span.text;
+  }
+  const ranges = matcher ? rangesOf(visible, matcher) : [];
+  const only = pieces.length === 1 ? pieces[0] : undefined;
+  if (only && ranges.length === 0 && !only.style && only.href === undefined) return only.text;
+  return pieces.map((piece, index) => drawPiece(piece, index, ranges));
+}
+
+function drawPiece(piece: Piece, key: number, ranges: readonly (readonly [number, number])[]): ReactNode {
+  const inside = cut(piece, ranges);
+  const look = piece.style ? lookOf(piece.style) : null;
+  if (piece.href !== undefined) {
+    return (
+      <a
+        key={key}
+        className={look?.className}
+        style={look?.style}
+        href={piece.href}
+        target="_blank"
+        rel="noopener noreferrer nofollow"
+      >
+        {inside}
+      </a>
+    );
+  }
+  if (!look) return inside.length === 1 ? inside[0] : <span key={key}>{inside}</span>;
+  return (
+    <span key={key} className={look.className} style={look.style}>
+      {inside}
+    </span>
+  );
+}
+
+function cut(piece: Piece, ranges: readonly (readonly [number, number])[]): ReactNode[] {
+  const nodes: ReactNode[] = [];
+  const end = piece.at + piece.text.length;
+  let from = piece.at;
+  for (const [start, stop] of ranges) {
+    if (stop <= from || start >= end) continue;
+    if (start > from) nodes.push(piece.text.slice(from - piece.at, start - piece.at));
+    const to = Math.min(stop, end);
+    nodes.push(<mark key={start}>{piece.text.slice(Math.max(start, from) - piece.at, to - piece.at)}</mark>);
+    from = to;
+  }
+  if (from < end) nodes.push(piece.text.slice(from - piece.at));
+  return nodes;
+}
+
+const looks = new WeakMap<Style, { className: string; style: CSSProperties | undefined }>();
+
+function lookOf(style: Style): { className: string; style: CSSProperties | undefined } {
+  const known = looks.get(style);
+  if (known) return known;
+  const classes: string[] = [];
+  const css: CSSProperties = {};
+  let { fg, bg } = style;
+  if (style.inverse) {
+    // Without colours of its own, an inverse piece swaps those of the page.
+    if (fg === undefined && bg === undefined) classes.push("cops-inverse");
+    [fg, bg] = [bg, fg];
+  }
+  const paint = (colour: Colour | undefined, property: "color" | "backgroundColor", prefix: string) => {
+    if (colour === undefined) return;
+    if (typeof colour === "number" && colour < 16) classes.push(`cops-${prefix}${colour}`);
+    else css[property] = typeof colour === "number" ? paletteColour(colour) : colour;
+  };
+  paint(fg, "color", "fg");
+  paint(bg, "backgroundColor", "bg");
+  if (style.bold) classes.push("cops-bold");
+  if (style.dim) classes.push("cops-faint");
+  if (style.italic) classes.push("cops-italic");
+  if (style.underline) classes.push("cops-underline");
+  if (style.strike) classes.push("cops-strike");
+  const look = { className: classes.join(" "), style: Object.keys(css).length > 0 ? css : undefined };
+  looks.set(style, look);
+  return look;
+}

@@ -1,0 +1,409 @@
+"use client";
+
+import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { formatCount, formatPlural, type TimeMode } from "../format.js";
+import { plainText } from "../log/ansi.js";
+import type { Level, Stream } from "../log/event.js";
+import type { FindQuery } from "../log/find.js";
+import type { LogModel, LogView } from "../log/model.js";
+import { formatLineHash, parseLineInput } from "../log/permalink.js";
+import type { LogSettings } from "../log/settings.js";
+import { Menu, MenuItem, MenuLine } from "./menu.js";
+
+export interface LogToolsProps {
+  readonly model: LogModel;
+  readonly view: LogView;
+  readonly tool: "find" | "goto" | null;
+  onTool(tool: "find" | "goto" | null): void;
+  onChange(settings: Partial<LogSettings>): void;
+  onClose(): void;
+  readonly downloadUrl: string | null;
+  readonly downloadName: string;
+  readonly full: boolean;
+  onFull(full: boolean): void;
+}
+
+/** What one can do with a log, in one line. */
+export function LogTools({
+  model,
+  view,
+  tool,
+  onTool,
+  onChange,
+  onClose,
+  downloadUrl,
+  downloadName,
+  full,
+  onFull,
+}: LogToolsProps): ReactNode {
+  const { settings, selection } = view;
+  const [copied, setCopied] = useState<string | null>(null);
+  useEffect(() => {
+    if (copied === null) return;
+    const timer = setTimeout(() => setCopied(null), 2500);
+    return () => clearTimeout(timer);
+  }, [copied]);
+
+  const copy = async (text: () => Promise<string>, said: string) => {
+    try {
+      await navigator.clipboard.writeText(await text());
+      setCopied(said);
+    } catch (error) {
+      setCopied(`Not copied: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  const copyLines = () => {
+    const range = selection ?? { from: 1, to: view.store.head };
+    void copy(
+      () => model.textOf(range, plainText, new AbortController().signal),
+      selection ? `${formatPlural(range.to - range.from + 1, "line")} copied` : "The whole log copied",
+    );
+  };
+  return (
+    <div className="cops-log-tools" role="toolbar" aria-label="Log view" data-tool={tool ?? undefined}>
+      <div className="cops-tools-main">
+        <button
+          type="button"
+          className="cops-tool"
+          aria-pressed={view.follow}
+          onClick={() => model.setFollow(!view.follow)}
+        >
+          Follow
+        </button>
+        <button
+          type="button"
+          className="cops-tool"
+          aria-pressed={settings.wrap}
+          onClick={() => onChange({ wrap: !settings.wrap })}
+        >
+          Wrap
+        </button>
+        <Choice<TimeMode>
+          label="Time"
+          value={settings.time}
+          choices={[
+            ["local", "Local time"],
+            ["utc", "UTC"],
+            ["relative", "Since start"],
+            ["off", "No time"],
+          ]}
+          onChange={(time) => onChange({ time })}
+        />
+        <Choice<Level>
+          label="Level"
+          value={settings.level}
+          choices={[
+            ["debug", "All levels"],
+            ["info", "Info and up"],
+            ["warn", "Warnings"],
+            ["error", "Errors"],
+          ]}
+          lit={settings.level !== "debug"}
+          onChange={(level) => onChange({ level })}
+        />
+        <Choice<"all" | Stream>
+          label="Stream"
+          value={settings.stream}
+          choices={[
+            ["all", "All streams"],
+            ["stdout", "stdout"],
+            ["stderr", "stderr"],
+            ["agent", "agent"],
+          ]}
+          lit={settings.stream !== "all"}
+          onChange={(stream) => onChange({ stream })}
+        />
+        <Menu label="More" button="⋯">
+          <MenuItem keys=":" onSelect={() => onTool("goto")}>
+            Go to line…
+          </MenuItem>
+          <MenuItem checked={settings.numbers} onSelect={() => onChange({ numbers: !settings.numbers })}>
+            Line numbers
+          </MenuItem>
+          <MenuItem checked={settings.progress} onSelect={() => onChange({ progress: !settings.progress })}>
+            Progress and cost as lines
+          </MenuItem>
+          <MenuLine />
+          <MenuItem onSelect={copyLines}>{selection ? "Copy selected lines" : "Copy the whole log"}</MenuItem>
+          <MenuItem
+            disabled={!selection}
+            onSelect={() =>
+              selection &&
+              void copy(
+                async () =>
+                  `${location.origin}${location.pathname}${location.search}${formatLineHash(selection)}`,
+                "Link copied",
+              )
+            }
+          >
+            Copy link to selection
+          </MenuItem>
+          {downloadUrl !== null && (
+            <MenuItem href={downloadUrl} download={downloadName}>
+              Download raw
+            </MenuItem>
+          )}
+          <MenuLine />
+          <MenuItem onSelect={() => onFull(!full)}>{full ? "Leave full screen" : "Full screen"}</MenuItem>
+        </Menu>
+        {selection && (
+          <span className="cops-picked">
+            <span>
+              {selection.from === selection.to
+                ? `Line ${formatCount(selection.from)}`
+                : `${formatPlural(selection.to - selection.from + 1, "line")}`}
+            </span>
+            <button type="button" className="cops-tool" onClick={copyLines}>
+              Copy
+            </button>
+            <button
+              type="button"
+              className="cops-tool"
+              aria-label="Clear selection"
+              onClick={() => model.select(null)}
+            >
+              ✕
+            </button>
+          </span>
+        )}
+        <span className="cops-said" role="status">
+          {copied}
+        </span>
+        <button
+          type="button"
+          className="cops-tool cops-find-open"
+          aria-label="Find"
+          onClick={() => onTool("find")}
+        >
+          <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">
+            <circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" strokeWidth="1.5" />
+            <path d="m9.3 9.3 3.2 3.2" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" />
+          </svg>
+        </button>
+      </div>
+      {tool === "goto" ? (
+        <GoTo model={model} view={view} onClose={() => onTool(null)} />
+      ) : (
+        <FindBar model={model} open={tool === "find"} onOpen={() => onTool("find")} onClose={onClose} />
+      )}
+    </div>
+  );
+}
+
+function Choice<T extends string>(props: {
+  readonly label: string;
+  readonly value: T;
+  readonly choices: readonly (readonly [T, string])[];
+  readonly lit?: boolean;
+  onChange(value: T): void;
+}): ReactNode {
+  const word = props.choices.find(([value]) => value === props.value)?.[1] ?? "";
+  return (
+    <label className="cops-choice" data-lit={props.lit || undefined}>
+      <span aria-hidden="true">
+        {word} <i>▾</i>
+      </span>
+      <select
+        aria-label={props.label}
+        value={props.value}
+        onChange={(event) => props.onChange(event.target.value as T)}
+      >
+        {props.choices.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function FindBar({
+  model,
+  open,
+  onOpen,
+  onClose,
+}: {
+  model: LogModel;
+  open: boolean;
+  onOpen(): void;
+  onClose(): void;
+}): ReactNode {
+  const input = useRef<HTMLInputElement>(null);
+  const [query, setQuery] = useState<FindQuery>({ text: "", regex: false, caseSensitive: false });
+  const state = model.find.state;
+  const found = model.find.seqs.length;
+
+  useEffect(() => {
+    if (!open) return;
+    input.current?.focus();
+    input.current?.select();
+  }, [open]);
+
+  // Typing pauses before the whole log is searched.
+  useEffect(() => {
+    if (query.text === "") {
+      model.find.clear();
+      return;
+    }
+    const timer = setTimeout(() => {
+      void model.find.search(query, model.topSeq).then((seq) => {
+        if (seq !== null) model.goTo(seq);
+      });
+    }, 180);
+    return () => clearTimeout(timer);
+  }, [model, query]);
+
+  const step = (direction: 1 | -1) => {
+    const seq = model.find.step(direction);
+    if (seq !== null) model.goTo(seq);
+  };
+  const close = () => {
+    setQuery({ ...query, text: "" });
+    onClose();
+  };
+  return (
+    <div className="cops-find" role="search" data-open={open || query.text !== "" || undefined}>
+      <input
+        ref={input}
+        type="text"
+        inputMode="search"
+        autoComplete="off"
+        autoCorrect="off"
+        spellCheck={false}
+        aria-label="Find in the whole log"
+        placeholder="Find in the whole log"
+        value={query.text}
+        onFocus={onOpen}
+        onChange={(event) => setQuery({ ...query, text: event.target.value })}
+        onKeyDown={(event: KeyboardEvent) => {
+          if (event.key === "Enter") {
+            event.preventDefault();
+            step(event.shiftKey ? -1 : 1);
+          } else if (event.key === "Escape") {
+            event.preventDefault();
+            close();
+          }
+        }}
+      />
+      <span className="cops-find-count" role="status">
+        {findWords(state.status, state.total, state.current, found, state.scannedTo, state.error)}
+      </span>
+      <button
+        type="button"
+        className="cops-mini"
+        aria-pressed={query.caseSensitive}
+        aria-label="Match case"
+        title="Match case"
+        onClick={() => setQuery({ ...query, caseSensitive: !query.caseSensitive })}
+      >
+        Aa
+      </button>
+      <button
+        type="button"
+        className="cops-mini"
+        aria-pressed={query.regex}
+        aria-label="Regular expression"
+        title="Regular expression"
+        onClick={() => setQuery({ ...query, regex: !query.regex })}
+      >
+        .*
+      </button>
+      <button
+        type="button"
+        className="cops-mini"
+        aria-label="Previous hit"
+        disabled={found === 0}
+        onClick={() => step(-1)}
+      >
+        ↑
+      </button>
+      <button
+        type="button"
+        className="cops-mini"
+        aria-label="Next hit"
+        disabled={found === 0}
+        onClick={() => step(1)}
+      >
+        ↓
+      </button>
+      <button type="button" className="cops-mini cops-find-close" aria-label="Close find" onClick={close}>
+        ✕
+      </button>
+    </div>
+  );
+}
+
+function findWords(
+  status: string,
+  total: number,
+  current: number,
+  found: number,
+  scannedTo: number | null,
+  error: string | null,
+): string {
+  if (status === "idle") return "";
+  if (status === "failed") return error ?? "failed";
+  const place = current >= 0 ? `${formatCount(current + 1)} of ` : "";
+  if (status === "searching")
+    return scannedTo === null
+      ? `${place}${formatCount(total)}…`
+      : `${place}${formatCount(total)}, line ${formatCount(scannedTo)}…`;
+  if (total === 0) return "none";
+  return `${place}${formatCount(total)}${found < total ? ` (first ${formatCount(found)} marked)` : ""}`;
+}
+
+function GoTo({ model, view, onClose }: { model: LogModel; view: LogView; onClose(): void }): ReactNode {
+  const [text, setText] = useState("");
+  const [wrong, setWrong] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
+  return (
+    <form
+      className="cops-find"
+      data-open
+      onSubmit={(event) => {
+        event.preventDefault();
+        const range = parseLineInput(text, view.store.head);
+        if (!range) {
+          setWrong(true);
+          return;
+        }
+        model.select(range);
+        model.goTo(range.from);
+        onClose();
+      }}
+    >
+      <input
+        ref={input}
+        type="text"
+        inputMode="text"
+        autoComplete="off"
+        aria-label={`Go to line, 1 to ${view.store.head}`}
+        aria-invalid={wrong || undefined}
+        placeholder={`Line 1 to ${formatCount(view.store.head)}, or 50%`}
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value);
+          setWrong(false);
+        }}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          event.preventDefault();
+          onClose();
+        }}
+      />
+      {wrong && (
+        <span className="cops-find-count" role="alert">
+          not a line
+        </span>
+      )}
+      <button type="submit" className="cops-mini">
+        Go
+      </button>
+      <button type="button" className="cops-mini" aria-label="Close" onClick={onClose}>
+        ✕
+      </button>
+    </form>
+  );
+}
