@@ -30,6 +30,7 @@ type machine struct {
 	nextPID   int
 	spawns    map[string]int        // how often a runner was started
 	ran       map[string]int        // how often an agent was started
+	dials     map[string]int        // how often a server has tried to reach a runner
 	auto      func(r *fakeRunner)   // what a runner does by itself; nil: nothing
 	spawnErr  func(id string) error // fails a start
 	marked    map[string]int        // processes that outlive their runner
@@ -46,7 +47,7 @@ func newMachine(t testing.TB, dataDir string) *machine {
 	}
 	m := &machine{
 		t: t, dataDir: dataDir, store: store, nextPID: 1000,
-		runners: make(map[string]*fakeRunner), all: make(map[process.ID]*fakeRunner), spawns: make(map[string]int), ran: make(map[string]int),
+		runners: make(map[string]*fakeRunner), all: make(map[process.ID]*fakeRunner), spawns: make(map[string]int), ran: make(map[string]int), dials: make(map[string]int),
 		marked: make(map[string]int), changed: make(chan struct{}),
 	}
 	t.Cleanup(func() {
@@ -72,6 +73,7 @@ type fakeRunner struct {
 	mu      sync.Mutex // guards what follows
 	w       journal.Writer
 	history []told
+	links   map[*fakeLink]struct{}
 	alive   bool
 	ready   bool          // it listens
 	begun   chan struct{} // closed when it has the journal and listens
@@ -148,22 +150,27 @@ func (r *fakeRunner) main(hold <-chan struct{}) {
 		r.kill() // another runner has it, or had it
 		return
 	}
-	r.m.mu.Lock()
-	r.m.runners[r.id] = r
-	r.m.ran[r.id]++
-	auto := r.m.auto
-	r.m.wakeLocked()
-	r.m.mu.Unlock()
 	r.mu.Lock()
 	if !r.alive {
 		r.mu.Unlock()
 		w.Close()
 		return
 	}
-	r.w, r.ready = w, true
-	close(r.begun)
+	r.w = w
 	r.mu.Unlock()
+	r.m.mu.Lock()
+	r.m.ran[r.id]++
+	auto := r.m.auto
+	r.m.mu.Unlock()
 	r.event(&execution.Event{Type: execution.TypeStarted, AgentType: "test", Command: []string{"test"}, Workdir: "/", PID: r.pid.PID, Host: "fake"})
+	r.mu.Lock()
+	r.ready = true
+	r.mu.Unlock()
+	r.m.mu.Lock()
+	r.m.runners[r.id] = r
+	r.m.wakeLocked()
+	r.m.mu.Unlock()
+	close(r.begun)
 	if auto != nil {
 		auto(r)
 	}
@@ -298,17 +305,17 @@ func (m *machine) runner(id string) *fakeRunner {
 	}
 }
 
-// spawned waits until a runner was started so often.
-func (m *machine) spawned(id string, times int) {
+// dialled waits until a server has tried to reach the execution's runner so often.
+func (m *machine) dialled(id string, times int) {
 	m.t.Helper()
 	for {
 		m.mu.Lock()
-		n, changed := m.spawns[id], m.changed
+		n, changed := m.dials[id], m.changed
 		m.mu.Unlock()
 		if n >= times {
 			return
 		}
-		m.wait(changed, fmt.Sprintf("start %d of the runner of %s", times, id))
+		m.wait(changed, fmt.Sprintf("attempt %d to reach the runner of %s", times, id))
 	}
 }
 
@@ -370,6 +377,8 @@ var errRefused = errors.New("connection refused")
 func (m *machine) Dial(_ context.Context, id string) (supervisor.Link, error) {
 	m.mu.Lock()
 	r := m.runners[id]
+	m.dials[id]++
+	m.wakeLocked()
 	m.mu.Unlock()
 	if r == nil {
 		return nil, errRefused
@@ -379,7 +388,12 @@ func (m *machine) Dial(_ context.Context, id string) (supervisor.Link, error) {
 	if !r.ready || !r.alive {
 		return nil, errRefused
 	}
-	return &fakeLink{r: r}, nil
+	link := &fakeLink{r: r}
+	if r.links == nil {
+		r.links = make(map[*fakeLink]struct{})
+	}
+	r.links[link] = struct{}{}
+	return link, nil
 }
 
 // fakeLink is a connection to a fakeRunner.
@@ -391,6 +405,11 @@ type fakeLink struct {
 
 func (l *fakeLink) Run(ctx context.Context, h supervisor.Handler) error {
 	r := l.r
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.links, l)
+	}()
 	next, noticed := 0, journal.Position{}
 	for {
 		r.mu.Lock()

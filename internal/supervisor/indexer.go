@@ -106,12 +106,7 @@ func (x *indexer) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	x.mu.Lock()
-	batch := x.dirty
-	if len(batch) > 0 {
-		x.dirty = make(map[*live]struct{})
-	}
-	x.mu.Unlock()
+	batch := x.takeDirty()
 	if len(batch) == 0 {
 		return nil
 	}
@@ -136,6 +131,17 @@ func (x *indexer) flush(ctx context.Context) error {
 		x.s.retire(l)
 	}
 	return nil
+}
+
+func (x *indexer) takeDirty() map[*live]struct{} {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.dirty) == 0 {
+		return nil
+	}
+	batch := x.dirty
+	x.dirty = make(map[*live]struct{})
+	return batch
 }
 
 // check takes note when an answer of the index shows that it is damaged, and has it rebuilt.

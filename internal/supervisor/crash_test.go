@@ -1,0 +1,571 @@
+package supervisor_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"claudeops/internal/execution"
+	"claudeops/internal/index"
+	"claudeops/internal/journal"
+	"claudeops/internal/supervisor"
+	"claudeops/protocol"
+)
+
+func TestCrash(t *testing.T) {
+	t.Parallel()
+
+	t.Run("a_killed_runner_is_noticed_and_settled", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		id, next := s.execute(t, "one"), s.execute(t, "one")
+		r := w.machine.runner(id)
+		r.log(5)
+		r.cost(0.5)
+		s.until(t, id, "cost is known", func(rec execution.Record) bool { return rec.Cost > 0 })
+		w.machine.set(func(m *machine) { m.marked[id] = 3 })
+		r.kill()
+		rec := s.untilStatus(t, id, execution.Failed)
+		if rec.Reason != string(execution.ReasonRunnerLost) || rec.ProcessesReaped != 3 || rec.Cost != 0.5 || !strings.Contains(rec.Error, "3 processes") || rec.Head != 9 {
+			t.Errorf("settled as %+v", rec)
+		}
+		w.checkOneEnd(id)
+		w.machine.runner(next) // its place is free
+		w.untilRetired(id)
+	})
+
+	t.Run("what_runs_is_adopted_with_what_happened_meanwhile", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		id, waiting := s.execute(t, "one"), s.execute(t, "one")
+		r := w.machine.runner(id)
+		s.untilStatus(t, id, execution.Running)
+		w.stop()
+		r.log(100)
+		r.progress(70, "alone")
+		s = w.open()
+		var told []string
+		defer s.Lifecycle(func(_ []byte, e *execution.Event, rec execution.Record) {
+			if e.ExecutionID == id {
+				told = append(told, fmt.Sprint(e.Type, " ", e.Seq))
+			}
+		})()
+		if err := s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		rec := s.until(t, id, "progress is known", func(rec execution.Record) bool { return rec.Progress != nil })
+		if rec.Status != execution.Running || rec.Head != 103 || rec.ProgressMessage != "alone" {
+			t.Errorf("adopted as %+v", rec)
+		}
+		if counts := s.Counts(); counts != (protocol.Executions{Queued: 1, Running: 1}) {
+			t.Errorf("counts are %+v", counts)
+		}
+		r.complete()
+		s.untilStatus(t, id, execution.Completed)
+		w.machine.runner(waiting)
+		// What the server before had told is not told again.
+		if want := []string{"execution:progress 103", "execution:completed 104"}; !slices.Equal(told, want) {
+			t.Errorf("told %v, want %v", told, want)
+		}
+		if n := w.machine.ranTimes(id); n != 1 {
+			t.Errorf("ran %d times", n)
+		}
+	})
+
+	t.Run("what_ended_meanwhile_is_known_at_once", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		ids := []string{s.execute(t, "free"), s.execute(t, "free"), s.execute(t, "free")}
+		for _, id := range ids {
+			w.machine.runner(id)
+			s.untilStatus(t, id, execution.Running)
+		}
+		w.stop()
+		w.machine.runner(ids[0]).progress(30, "x")
+		w.machine.runner(ids[0]).log(2000)
+		w.machine.runner(ids[0]).complete()
+		w.machine.set(func(m *machine) { m.marked[ids[1]] = 1 })
+		w.machine.runner(ids[1]).kill()
+		s = w.start()
+		// Without waiting: start returns when it is so.
+		if rec := s.get(t, ids[0]); rec.Status != execution.Completed || rec.ProgressMessage != "x" || rec.Head != 2004 {
+			t.Errorf("the one that completed is %+v", rec)
+		}
+		if rec := s.get(t, ids[1]); rec.Status != execution.Failed || rec.Reason != string(execution.ReasonRunnerLost) || rec.ProcessesReaped != 1 {
+			t.Errorf("the one that was killed is %+v", rec)
+		}
+		if rec := s.get(t, ids[2]); rec.Status != execution.Running {
+			t.Errorf("the one that runs is %+v", rec)
+		}
+		page, err := s.List(t.Context(), index.Filter{Status: []execution.Status{execution.Running}})
+		if err != nil || len(page.Executions) != 1 || page.Executions[0].ExecutionID != ids[2] {
+			t.Errorf("listed as running: %+v, %v", page.Executions, err)
+		}
+		for _, id := range ids[:2] {
+			w.untilRetired(id)
+		}
+	})
+
+	t.Run("a_machine_that_went_down_is_the_reason", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		running, cancelling, waiting := s.execute(t, "one"), s.execute(t, "two"), s.execute(t, "one")
+		for _, id := range []string{running, cancelling} {
+			w.machine.runner(id)
+			s.untilStatus(t, id, execution.Running)
+		}
+		s.cancel(t, cancelling, "ann", "enough")
+		w.stop()
+		w.reboot()
+		s = w.start()
+		if rec := s.get(t, running); rec.Status != execution.Failed || rec.Reason != string(execution.ReasonHostRestarted) {
+			t.Errorf("what ran is %+v", rec)
+		}
+		if rec := s.get(t, cancelling); rec.Status != execution.Cancelled || rec.CancelledBy != "ann" {
+			t.Errorf("what was being cancelled is %+v", rec)
+		}
+		w.machine.runner(waiting).complete()
+		s.untilStatus(t, waiting, execution.Completed)
+		for _, id := range []string{running, cancelling, waiting} {
+			w.checkOneEnd(id)
+			if n := w.machine.ranTimes(id); n != 1 {
+				t.Errorf("%s ran %d times", short(id), n)
+			}
+		}
+	})
+
+	t.Run("an_index_that_lost_transactions_to_the_power_is_mended", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.machine.auto = func(r *fakeRunner) { r.complete() }
+		s := w.start()
+		old := s.execute(t, "free")
+		s.untilStatus(t, old, execution.Completed)
+		w.untilRetired(old)
+		w.stop()
+		before := w.saveIndex()
+		s = w.start()
+		lost := s.execute(t, "free")
+		s.untilStatus(t, lost, execution.Completed)
+		w.untilRetired(lost)
+		w.stop()
+		w.restoreIndex(before)
+		w.reboot()
+		s = w.start()
+		if rec := s.get(t, lost); rec.Status != execution.Completed {
+			t.Errorf("it is %+v", rec)
+		}
+		if newer := s.execute(t, "free"); newer <= lost {
+			t.Errorf("id %s is not after %s", newer, lost)
+		}
+	})
+
+	t.Run("a_row_that_nothing_marks_as_active_is_looked_at", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		id := s.execute(t, "free")
+		r := w.machine.runner(id)
+		s.untilStatus(t, id, execution.Running)
+		if _, err := s.List(t.Context(), index.Filter{}); err != nil { // which has it written
+			t.Fatal(err)
+		}
+		w.stop()
+		r.complete()
+		if err := os.Remove(filepath.Join(w.dir, "active", id)); err != nil {
+			t.Fatal(err)
+		}
+		s = w.start()
+		s.untilStatus(t, id, execution.Completed)
+	})
+
+	t.Run("half_made_executions_are_removed", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.start()
+		w.stop()
+		store, err := journal.OpenDir(w.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		for i, make := range []func(id string) error{
+			func(string) error { return nil }, // the mark alone
+			func(id string) error { return createEmpty(store, id) },
+			func(id string) error {
+				if err := createEmpty(store, id); err != nil {
+					return err
+				}
+				return os.WriteFile(filepath.Join(dirOf(t, store, id), "spec.json"), []byte("{}"), 0o600)
+			},
+		} {
+			id := fmt.Sprintf("01k000000000000000000000%02d", i)
+			if err := os.WriteFile(filepath.Join(w.dir, "active", id), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := make(id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(w.dir, "active", "README"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		w.checkEmpty()
+		if _, err := os.Stat(filepath.Join(w.dir, "active", "README")); err != nil {
+			t.Errorf("a file that is no mark was touched: %v", err)
+		}
+	})
+
+	t.Run("cancelling_what_a_crash_left_over_succeeds", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		id := s.execute(t, "free")
+		r := w.machine.runner(id)
+		s.untilStatus(t, id, execution.Running)
+		w.stop()
+		w.machine.set(func(m *machine) { m.killErr, m.marked[id] = fmt.Errorf("can't be killed yet"), 1 })
+		r.kill()
+		s = w.start() // does not wait for ever
+		if rec := s.cancel(t, id, "ann", "tidy up"); rec.Status != execution.Cancelling {
+			t.Errorf("answered with %s", rec.Status)
+		}
+		w.machine.set(func(m *machine) { m.killErr = nil })
+		if rec := s.untilStatus(t, id, execution.Cancelled); rec.CancelledBy != "ann" || rec.ProcessesReaped != 1 {
+			t.Errorf("ended as %+v", rec)
+		}
+	})
+}
+
+func TestCrash_between_spawn_and_start(t *testing.T) {
+	t.Parallel()
+
+	// accepted makes an execution that waits, and stops the server as if it had died just then.
+	accepted := func(t *testing.T) (w *world, id string) {
+		t.Helper()
+		w = newWorld(t)
+		s := w.start()
+		running := s.execute(t, "one")
+		w.machine.runner(running)
+		id = s.execute(t, "one")
+		w.stop()
+		w.machine.runner(running).complete()
+		return w, id
+	}
+	boot := func(t *testing.T, w *world) string {
+		// What the supervisor itself writes.
+		id := w.start().execute(t, "free")
+		w.machine.runner(id)
+		var start struct{ Boot string }
+		text, err := os.ReadFile(filepath.Join(w.dir, "executions", id, "spawned.json"))
+		if err == nil {
+			err = json.Unmarshal(text, &start)
+		}
+		if err != nil || start.Boot == "" {
+			t.Fatal(err, start)
+		}
+		w.stop()
+		return start.Boot
+	}
+	spawned := func(t *testing.T, w *world, id string, value any) {
+		t.Helper()
+		text, err := json.Marshal(value)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(w.dir, "executions", id, "spawned.json"), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	t.Run("a_runner_on_its_way_is_waited_for", func(t *testing.T) {
+		t.Parallel()
+		w, id := accepted(t)
+		hold := make(chan struct{})
+		r := w.machine.launch(id, hold)
+		spawned(t, w, id, map[string]any{"boot": boot(t, newWorld(t)), "runner": r.pid})
+		s := w.start()
+		w.machine.dialled(id, 5) // opportunities to go wrong
+		if rec := s.get(t, id); rec.Status != execution.Queued {
+			t.Fatalf("it is %+v while its runner starts", rec)
+		}
+		close(hold)
+		s.untilStatus(t, id, execution.Running)
+		w.machine.runner(id).complete()
+		s.untilStatus(t, id, execution.Completed)
+		if n := w.machine.ranTimes(id); n != 1 {
+			t.Errorf("ran %d times", n)
+		}
+	})
+
+	t.Run("of_two_runners_one_runs_it", func(t *testing.T) {
+		t.Parallel()
+		w, id := accepted(t)
+		hold := make(chan struct{})
+		w.machine.launch(id, hold) // which nobody noted
+		spawned(t, w, id, map[string]any{"boot": boot(t, newWorld(t))})
+		s := w.start()
+		r := w.machine.runner(id)
+		close(hold)
+		r.complete()
+		s.untilStatus(t, id, execution.Completed)
+		w.checkOneEnd(id)
+		if n := w.machine.ranTimes(id); n != 1 {
+			t.Errorf("ran %d times", n)
+		}
+	})
+
+	t.Run("a_runner_that_never_began_is_started_anew", func(t *testing.T) {
+		t.Parallel()
+		w, id := accepted(t)
+		r := w.machine.launch(id, make(chan struct{}))
+		r.kill()
+		spawned(t, w, id, map[string]any{"boot": boot(t, newWorld(t)), "runner": r.pid})
+		s := w.start()
+		w.machine.runner(id).complete()
+		s.untilStatus(t, id, execution.Completed)
+	})
+
+	t.Run("one_that_may_have_begun_is_not_started_twice", func(t *testing.T) {
+		t.Parallel()
+		w, id := accepted(t)
+		w.machine.set(func(m *machine) { m.ran[id] = 1 })
+		spawned(t, w, id, map[string]any{"boot": boot(t, newWorld(t))})
+		s := w.start()
+		if rec := s.untilStatus(t, id, execution.Failed); rec.Reason != string(execution.ReasonRunnerLost) {
+			t.Errorf("reason is %q", rec.Reason)
+		}
+		if n := w.machine.ranTimes(id); n != 1 {
+			t.Errorf("ran %d times", n)
+		}
+	})
+
+	t.Run("nor_one_that_was_started_before_the_machine_went_down", func(t *testing.T) {
+		t.Parallel()
+		w, id := accepted(t)
+		spawned(t, w, id, map[string]any{"boot": "another"})
+		s := w.start()
+		if rec := s.untilStatus(t, id, execution.Failed); rec.Reason != string(execution.ReasonHostRestarted) {
+			t.Errorf("reason is %q", rec.Reason)
+		}
+	})
+
+	t.Run("without_its_spec_it_can_not_be_started", func(t *testing.T) {
+		t.Parallel()
+		w, id := accepted(t)
+		if err := os.Remove(filepath.Join(w.dir, "executions", id, "spec.json")); err != nil {
+			t.Fatal(err)
+		}
+		s := w.start()
+		rec := s.untilStatus(t, id, execution.Failed)
+		if rec.Reason != string(execution.ReasonSpawnFailed) || !strings.Contains(rec.Error, "spec.json") {
+			t.Errorf("ended as %+v", rec)
+		}
+	})
+}
+
+func TestSpawn_failure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.machine.spawnErr = func(string) error { return fmt.Errorf("start the runner: exec format error") }
+	s := w.start()
+	id, next := s.execute(t, "one"), s.execute(t, "one")
+	for _, id := range []string{id, next} {
+		rec := s.untilStatus(t, id, execution.Failed)
+		if rec.Reason != string(execution.ReasonSpawnFailed) || !strings.Contains(rec.Error, "exec format error") {
+			t.Errorf("ended as %+v", rec)
+		}
+		if got := w.journalTypes(id); !slices.Equal(got, []string{execution.TypeQueued, execution.TypeFailed}) {
+			t.Errorf("journal is %v", got)
+		}
+	}
+}
+
+// TestStart_cost shows that a start looks at what is active, not at the history.
+func TestStart_cost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.options.MaxQueued = -1
+	s := w.start()
+	running := s.execute(t, "one")
+	w.machine.runner(running)
+	s.untilStatus(t, running, execution.Running)
+	w.stop()
+	x, err := index.Open(filepath.Join(w.dir, "index.sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ended = 20_000
+	var records []execution.Record
+	for i := range ended {
+		records = append(records, execution.Record{
+			ExecutionID: fmt.Sprintf("01h%023d", i), AgentType: "free", Status: execution.Completed, Terminal: true, Head: 3, QueuedAt: time.UnixMilli(int64(i)),
+		})
+	}
+	if err := x.Put(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	faulty := &faultyStore{}
+	s = w.startWith(faulty)
+	faulty.set(func(f *faultyStore) {
+		if f.opened > 5 {
+			t.Errorf("the start opened %d journals for 1 active execution", f.opened)
+		}
+		t.Logf("journals opened: %d, ended executions: %d", f.opened, ended)
+	})
+	page, err := s.List(t.Context(), index.Filter{Count: true})
+	if err != nil || page.Total != ended+1 {
+		t.Errorf("%d listed, %v", page.Total, err)
+	}
+}
+
+func TestStop(t *testing.T) {
+	t.Parallel()
+
+	t.Run("leaves_agents_running_and_refuses_new_ones", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		if !s.Ready() {
+			t.Error("a started supervisor is not ready")
+		}
+		id := s.execute(t, "free")
+		r := w.machine.runner(id)
+		for range 2 {
+			if err := s.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s.Ready() {
+			t.Error("a stopped supervisor is ready")
+		}
+		if !w.machine.Alive(r.pid) {
+			t.Error("the runner went with the server")
+		}
+		if _, _, err := s.Execute(t.Context(), supervisor.Request{AgentType: "free", Trigger: me}); err == nil || !strings.Contains(err.Error(), "shutting down") {
+			t.Errorf("execute: %v", err)
+		}
+		if _, err := s.Cancel(t.Context(), id, "me", ""); err == nil {
+			t.Error("a stopped supervisor cancels")
+		}
+		if err := s.Start(t.Context()); err == nil {
+			t.Error("it starts again")
+		}
+	})
+
+	t.Run("before_start", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.open()
+		if _, _, err := s.Execute(t.Context(), supervisor.Request{AgentType: "free", Trigger: me}); err == nil || !strings.Contains(err.Error(), "starting") {
+			t.Errorf("execute: %v", err)
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := s.Start(t.Context()); err == nil {
+			t.Error("it starts after it was stopped")
+		}
+	})
+
+	t.Run("while_it_starts", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.open()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.Start(ctx); err == nil {
+			t.Error("it starts although its context is over")
+		}
+	})
+}
+
+func createEmpty(store journal.Store, id string) error {
+	w, err := store.Create(id)
+	if err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+func dirOf(t testing.TB, store journal.Store, id string) string {
+	t.Helper()
+	dir, err := store.Dir(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// reboot makes it look as if the machine had gone down: all runners die, and what was noted was
+// noted under another boot.
+func (w *world) reboot() {
+	w.t.Helper()
+	w.machine.mu.Lock()
+	for _, r := range w.machine.all {
+		r.kill()
+	}
+	w.machine.mu.Unlock()
+	names, err := filepath.Glob(filepath.Join(w.dir, "executions", "*", "spawned.json"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		var start map[string]any
+		if err := json.Unmarshal(text, &start); err != nil {
+			w.t.Fatal(err)
+		}
+		start["boot"] = "the one before"
+		text, _ = json.Marshal(start)
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	x, err := index.Open(filepath.Join(w.dir, "index.sqlite"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := x.SetComplete(w.t.Context(), "the one before"); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := x.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) saveIndex() []byte {
+	w.t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.dir, "index.sqlite"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+func (w *world) restoreIndex(text []byte) {
+	w.t.Helper()
+	for _, suffix := range []string{"-wal", "-shm"} {
+		os.Remove(filepath.Join(w.dir, "index.sqlite"+suffix))
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "index.sqlite"), text, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
