@@ -85,6 +85,11 @@ func execute(dataDir, id string, agentMask int, ready *readiness) (int, error) {
 	if recovery.Reason != "" {
 		fmt.Fprintf(os.Stderr, "journal mended: %d bytes cut from event %d on: %s\n", recovery.CutBytes, recovery.CutFrom, recovery.Reason)
 	}
+	// Of two runners that were started for one execution, by a server and the one after it, the
+	// second must not run the agent again: it has run, or may have.
+	if head := writer.Head(); head.Seq != 1 {
+		return ExitFailed, errors.Join(fmt.Errorf("the execution has begun before: its journal holds %d events, and only execution:queued was expected", head.Seq), writer.Close())
+	}
 	code, err := runOne(spec, dir, writer, agentMask, ready)
 	if e := writer.Close(); e != nil && err == nil && code == ExitOK {
 		// The last event was synced before; this is about the index at most.
