@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"claudeops/internal/auth"
@@ -31,14 +32,16 @@ func (l *live) servePoll(w http.ResponseWriter, r *http.Request, p auth.Principa
 	}
 	defer s.leave()
 	var body []byte
-	if len(r.URL.Query()["since"]) == 0 {
-		// The first poll of a client: it is told what a connection is told.
+	if firstPoll(r.URL.Query()) {
+		// It is told what a connection is told.
 		body = append(encode(l.greeting(newConnectionID(), p)), s.greetings()...)
 	}
+	// The host's state comes after its interval, or a poll that asks for it would never wait.
+	var sample <-chan time.Time
 	if s.interval > 0 {
-		if status, err := l.sample(s.ctx); err == nil {
-			body = append(body, status...)
-		}
+		due := time.NewTimer(min(s.interval, wait))
+		defer due.Stop()
+		sample = due.C
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -64,6 +67,15 @@ func (l *live) servePoll(w http.ResponseWriter, r *http.Request, p auth.Principa
 		}
 		select {
 		case <-s.puller.More():
+		case <-sample:
+			status, err := l.sample(s.ctx)
+			if err != nil {
+				l.log.Warn("host could not be sampled", "error", err)
+				sample = nil
+				continue
+			}
+			body = append(body, status...)
+			waiting = false
 		case <-timer.C:
 			waiting = false
 		case <-s.ctx.Done():
@@ -76,6 +88,11 @@ func (l *live) servePoll(w http.ResponseWriter, r *http.Request, p auth.Principa
 		w.Header().Set("ClaudeOps-Executions", s.had) // for executions= of the next poll
 	}
 	_, _ = w.Write(body)
+}
+
+// firstPoll reports whether a poll names no place to go on from.
+func firstPoll(q url.Values) bool {
+	return len(q["since"]) == 0 && len(q["execution"]) > 0 || q.Get("executions") == "1"
 }
 
 func pollWait(text string) (time.Duration, error) {

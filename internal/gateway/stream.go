@@ -26,7 +26,8 @@ type stream struct {
 	live      *live
 	principal auth.Principal
 	puller    *feed.Puller
-	readers   []*streamReader
+	readers   []*streamReader // does not change once the stream is open
+	turn      int             // the reader that was asked last
 	watch     *executionsFilter
 	interval  time.Duration // of system:status; 0: not asked for
 
@@ -245,15 +246,12 @@ func (s *stream) next() ([]byte, error) {
 		}
 		return out, nil
 	}
-	for i, r := range s.readers {
-		lines, err := r.next()
-		if err != nil {
-			return nil, err
-		}
-		if lines != nil {
-			// The next one has its turn first next time.
-			s.readers = append(append(s.readers[:i:i], s.readers[i+1:]...), r)
-			return lines, nil
+	for range s.readers {
+		// Each has its turn, so that a long catch-up holds up no other execution.
+		s.turn = (s.turn + 1) % len(s.readers)
+		lines, err := s.readers[s.turn].next()
+		if err != nil || lines != nil {
+			return lines, err
 		}
 	}
 	return nil, nil
