@@ -30,7 +30,12 @@ func (d *disk) Lock(name, note string) (io.Closer, string, error) {
 	if err := leaveNote(f, note); err != nil {
 		return nil, "", errors.Join(err, f.Close())
 	}
-	return f, "", nil
+	return &held{f, unlock}, "", nil
+}
+
+func unlock(f *os.File) error {
+	lock := unix.Flock_t{Type: unix.F_UNLCK, Whence: io.SeekStart}
+	return os.NewSyscallError("fcntl", retryInterrupted(func() error { return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock) }))
 }
 
 func (d *disk) Locked(name string) (bool, error) {

@@ -41,7 +41,11 @@ func (d *disk) Lock(name, note string) (io.Closer, string, error) {
 	if err := leaveNote(f, note); err != nil {
 		return nil, "", errors.Join(err, f.Close())
 	}
-	return f, "", nil
+	return &held{f, unlock}, "", nil
+}
+
+func unlock(f *os.File) error {
+	return os.NewSyscallError("flock", retryInterrupted(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }))
 }
 
 func (d *disk) Locked(name string) (bool, error) {
