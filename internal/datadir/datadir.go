@@ -81,7 +81,8 @@ func (d *Dir) Close() error {
 	}
 	// The file stays: removing it would let two processes lock two files of the same name. It is
 	// emptied so that nobody reads a holder that is gone.
-	err := errors.Join(d.lock.Truncate(0), d.lock.Close())
+	// Unlocking says so also for the copy that a child just being forked may have.
+	err := errors.Join(d.lock.Truncate(0), unlock(d.lock), d.lock.Close())
 	d.lock = nil
 	if err != nil {
 		return fmt.Errorf("give up data directory %s: %w", d.path, err)

@@ -68,9 +68,13 @@ func (d *Dir) takeLock() error {
 	return nil
 }
 
-func flock(f *os.File) error {
+func flock(f *os.File) error { return changeLock(f, syscall.LOCK_EX|syscall.LOCK_NB) }
+
+func unlock(f *os.File) error { return changeLock(f, syscall.LOCK_UN) }
+
+func changeLock(f *os.File, how int) error {
 	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err := syscall.Flock(int(f.Fd()), how)
 		if err != syscall.EINTR {
 			return err
 		}

@@ -15,6 +15,8 @@ type Server struct {
 	PID    int    `json:"pid"`
 	Listen string `json:"listen"` // address, host:port
 	URL    string `json:"url"`
+	// Temporary says that it serves for one command only and ends with it.
+	Temporary bool `json:"temporary,omitempty"`
 }
 
 // ErrNoServer tells that no server has announced itself.
@@ -23,11 +25,16 @@ var ErrNoServer = errors.New("no server has announced itself in the data directo
 func serverPath(dir string) string { return filepath.Join(dir, "server.json") }
 
 // Announce writes where this process answers, into server.json and the lock.
-func (d *Dir) Announce(listen, url string) error {
+func (d *Dir) Announce(listen, url string) error { return d.announce(listen, url, false) }
+
+// AnnounceTemporary is Announce for a server that ends with the command it serves.
+func (d *Dir) AnnounceTemporary(listen, url string) error { return d.announce(listen, url, true) }
+
+func (d *Dir) announce(listen, url string, temporary bool) error {
 	if err := d.SetListen(listen); err != nil {
 		return err
 	}
-	text, err := json.Marshal(Server{PID: os.Getpid(), Listen: listen, URL: url})
+	text, err := json.Marshal(Server{PID: os.Getpid(), Listen: listen, URL: url, Temporary: temporary})
 	if err != nil {
 		return fmt.Errorf("announce the server: %w", err)
 	}
