@@ -30,12 +30,21 @@ func WithCancelOnDisconnect() ExecuteOption {
 // Execute starts an agent and gives its execution. config is anything that encodes to a JSON object,
 // json.RawMessage, or nil. Follow it with Subscribe from seq 0.
 func (c *Client) Execute(ctx context.Context, agent string, config any, options ...ExecuteOption) (protocol.Ack, error) {
+	var ack protocol.Ack
+	m, err := executeRequest(agent, config, options)
+	if err == nil {
+		err = c.call(ctx, m, &ack)
+	}
+	return ack, err
+}
+
+func executeRequest(agent string, config any, options []ExecuteOption) (protocol.Request, error) {
 	no := false
 	m := protocol.Request{Type: protocol.TypeExecute, AgentType: agent, Subscribe: &no, IdempotencyKey: rand.Text()}
 	if config != nil {
 		b, err := json.Marshal(config)
 		if err != nil {
-			return protocol.Ack{}, fmt.Errorf("encode the config of %s: %w", agent, err)
+			return m, fmt.Errorf("encode the config of %s: %w", agent, err)
 		}
 		if !bytes.Equal(b, []byte("null")) {
 			m.Config = b
@@ -44,9 +53,7 @@ func (c *Client) Execute(ctx context.Context, agent string, config any, options 
 	for _, option := range options {
 		option(&m)
 	}
-	var ack protocol.Ack
-	err := c.call(ctx, m, &ack)
-	return ack, err
+	return m, nil
 }
 
 // Cancel asks for an execution to be stopped. The outcome is the event that ends it, once nothing of

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,9 +123,35 @@ func (c *Client) Get(ctx context.Context, executionID string) (protocol.Record, 
 	return record, err
 }
 
+// Create is Execute without a live connection. It gives the new execution's record.
+func (c *Client) Create(ctx context.Context, agent string, config any, options ...ExecuteOption) (protocol.Record, error) {
+	m, err := executeRequest(agent, config, options)
+	if err != nil {
+		return protocol.Record{}, err
+	}
+	body, err := json.Marshal(struct {
+		AgentType      string          `json:"agentType"`
+		Config         json.RawMessage `json:"config,omitempty"`
+		IdempotencyKey string          `json:"idempotencyKey"`
+	}{m.AgentType, m.Config, m.IdempotencyKey})
+	if err != nil {
+		return protocol.Record{}, err
+	}
+	var record protocol.Record
+	answer, err := c.request(ctx, http.MethodPost, "api/executions", nil, body)
+	if err != nil {
+		return record, err
+	}
+	defer answer.Body.Close()
+	if err := json.NewDecoder(answer.Body).Decode(&record); err != nil {
+		return record, fmt.Errorf("read the new execution: %w", err)
+	}
+	return record, nil
+}
+
 // Log gives an execution's output as the agent wrote it, so far. The caller closes it.
 func (c *Client) Log(ctx context.Context, executionID string) (io.ReadCloser, error) {
-	answer, err := c.request(ctx, http.MethodGet, "api/executions/"+url.PathEscape(executionID)+"/log", nil)
+	answer, err := c.request(ctx, http.MethodGet, "api/executions/"+url.PathEscape(executionID)+"/log", nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +160,7 @@ func (c *Client) Log(ctx context.Context, executionID string) (io.ReadCloser, er
 
 // IssueTicket gives a ticket with which a browser can sign in once: open LoginURL with it.
 func (c *Client) IssueTicket(ctx context.Context) (Ticket, error) {
-	answer, err := c.request(ctx, http.MethodPost, "api/tickets", nil)
+	answer, err := c.request(ctx, http.MethodPost, "api/tickets", nil, nil)
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -152,7 +179,7 @@ func (c *Client) LoginURL(ticket string) string {
 
 // Healthy reports whether a server answers, nil if so. It needs no credential.
 func (c *Client) Healthy(ctx context.Context) error {
-	answer, err := c.request(ctx, http.MethodGet, "healthz", nil)
+	answer, err := c.request(ctx, http.MethodGet, "healthz", nil, nil)
 	if err != nil {
 		return err
 	}
@@ -160,7 +187,7 @@ func (c *Client) Healthy(ctx context.Context) error {
 }
 
 func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
-	answer, err := c.request(ctx, http.MethodGet, path, query)
+	answer, err := c.request(ctx, http.MethodGet, path, query, nil)
 	if err != nil {
 		return err
 	}
@@ -171,13 +198,16 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	return nil
 }
 
-// request makes a request and turns a refusal into an error. A credential that has expired is
-// renewed once.
-func (c *Client) request(ctx context.Context, method, path string, query url.Values) (*http.Response, error) {
+// request makes a request, with a body of JSON unless that is nil, and turns a refusal into an
+// error. A credential that has expired is renewed once.
+func (c *Client) request(ctx context.Context, method, path string, query url.Values, body []byte) (*http.Response, error) {
 	for renewed := false; ; renewed = true {
-		r, err := http.NewRequestWithContext(ctx, method, c.url(path, query), nil)
+		r, err := http.NewRequestWithContext(ctx, method, c.url(path, query), bytes.NewReader(body))
 		if err != nil {
 			return nil, err
+		}
+		if body != nil {
+			r.Header.Set("Content-Type", "application/json")
 		}
 		answer, err := c.do(r)
 		if err != nil {

@@ -93,7 +93,7 @@ func (a *App) open() (err error) {
 	}
 	a.gateway, err = gateway.New(gateway.Options{
 		Supervisor: a.supervisor, Store: a.store, Catalogue: a.catalogue, Auth: a.auth, Audit: a.audit,
-		System: system.New(a.dir.Path()), Costs: a.index, Assets: c.Assets,
+		System: system.New(a.dir.Path()), Assets: c.Assets,
 		BasePath: c.BasePath, AllowedHosts: a.hosts(), AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
 		Limits: c.Limits, Heartbeat: c.Heartbeat, Log: a.log, Version: c.Version,
 	})
@@ -223,7 +223,11 @@ func (a *App) start(ctx context.Context, ready func()) error {
 	if err := a.supervisor.Start(ctx); err != nil {
 		return err
 	}
-	if err := a.dir.Announce(a.listener.Addr().String(), a.URL()); err != nil {
+	announce := a.dir.Announce
+	if a.config.Temporary {
+		announce = a.dir.AnnounceTemporary
+	}
+	if err := announce(a.listener.Addr().String(), a.URL()); err != nil {
 		return err
 	}
 	a.log.Info("ready", "url", a.URL(), "data", a.dir.Path(), "agents", len(a.catalogue.List()), "version", a.config.Version)

@@ -49,6 +49,8 @@ type Config struct {
 	Limits    protocol.Limits
 	Heartbeat protocol.Heartbeat
 
+	// Temporary says that the server is for one command and ends with it.
+	Temporary bool
 	// Executable is the program that runners and builtins are started from. Empty: this one.
 	Executable string
 	// Assets is the built dashboard. Nil: a page that says it was not built.

@@ -1,0 +1,461 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"claudeops/client"
+	"claudeops/internal/app"
+	"claudeops/internal/datadir"
+	"claudeops/internal/execution"
+	"claudeops/protocol"
+	"claudeops/web"
+)
+
+type runFlags struct {
+	config     []string
+	configFile string
+	agents     string
+	key        string
+	detach     bool
+	raw        bool
+	quiet      bool
+	timestamps bool
+}
+
+func (c *command) runCommand() *cobra.Command {
+	f := &runFlags{}
+	cmd := &cobra.Command{
+		Use:   "run AGENT [-c key=value]…",
+		Short: "Run an agent, show what it writes, end as it ends",
+		Long: `Runs an agent, shows every line it writes where the agent wrote it (stdout or stderr), and ends with
+the agent's exit code. Ctrl-C stops the agent and waits until nothing of it runs any more; a second
+Ctrl-C leaves at once, and the agent goes on to its end.
+
+Values are read as the agent's parameters say: numbers, true and false, JSON for lists and objects.
+
+When no server runs, one is started in this process, on the same data directory, for as long as it
+takes.`,
+		Example: `  claudeops run system-health
+  claudeops run disk-report -c path=/var --json
+  id=$(claudeops run nightly --detach)`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.config, "config", "c", nil, "a parameter, `key=value` (repeatable)")
+	_ = flags.SetAnnotation("config", noTwin, []string{"true"})
+	flags.StringVar(&f.configFile, "config-file", "", "`file` with the parameters as a JSON object, - for standard input")
+	flags.StringVar(&f.agents, "agents", "", "`directory` with agent definitions, when a server is started for this")
+	flags.StringVar(&f.key, "idempotency-key", "", "`key` with which the same run is started once however often it is asked for")
+	flags.BoolVarP(&f.detach, "detach", "d", false, "print the execution's id and leave it running")
+	flags.BoolVar(&f.raw, "raw", false, "show control characters to the terminal as they are")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "nothing but what the agent writes")
+	flags.BoolVarP(&f.timestamps, "timestamps", "t", false, "the time before each line")
+	return cmd
+}
+
+// signals counts how often the user has asked to end.
+type signals struct {
+	first  chan struct{} // closed at the first
+	second chan struct{} // closed at the second
+	stop   func()
+}
+
+func listenToUser() *signals {
+	s := &signals{first: make(chan struct{}), second: make(chan struct{})}
+	got := make(chan os.Signal, 2)
+	done := make(chan struct{})
+	signal.Notify(got, syscall.SIGINT, syscall.SIGTERM)
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		for _, ch := range []chan struct{}{s.first, s.second} {
+			select {
+			case <-got:
+				close(ch)
+			case <-done:
+				return
+			}
+		}
+	}()
+	s.stop = func() {
+		signal.Stop(got)
+		close(done)
+		wg.Wait()
+	}
+	return s
+}
+
+// errLeft ends following when the user leaves.
+var errLeft = errors.New("the user leaves")
+
+func (c *command) run(ctx context.Context, agent string, f *runFlags) error {
+	user := listenToUser()
+	defer user.stop()
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer leave(nil)
+
+	p := c.newPrinter()
+	p.raw, p.quiet, p.timestamps = f.raw, f.quiet || c.json, f.timestamps
+	r := &following{c: c, p: p, agents: f.agents}
+
+	// Until the execution has begun, the first Ctrl-C leaves.
+	begun := make(chan struct{})
+	wg.Go(func() {
+		select {
+		case <-user.first:
+			leave(errLeft)
+		case <-begun:
+		case <-ctx.Done():
+		}
+	})
+	cl, err := r.server(ctx)
+	if err != nil {
+		return leaving(ctx, err)
+	}
+	record, err := c.begin(ctx, cl, agent, f)
+	if err != nil {
+		return leaving(ctx, err)
+	}
+	close(begun)
+	r.cursor = protocol.Cursor{ExecutionID: record.ExecutionID}
+	if f.detach {
+		return c.detach(ctx, r, cl, record)
+	}
+	wg.Go(func() { r.obey(ctx, user, leave) })
+	end, err := r.toEnd(ctx)
+	if errors.Is(err, errLeft) {
+		p.note(yellow, "!", fmt.Sprintf("left %s running; see it with: claudeops logs -f %s%s, stop it with: claudeops cancel %s%s",
+			agent, record.ExecutionID, c.dataFlag(), record.ExecutionID, c.dataFlag()))
+		return &exitError{code: exitCancelled}
+	}
+	if err != nil {
+		return err
+	}
+	if code := exitCode(end); code != exitOK {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+func leaving(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errLeft) {
+		return &exitError{code: exitCancelled}
+	}
+	return err
+}
+
+// begin starts the execution.
+func (c *command) begin(ctx context.Context, cl *client.Client, agent string, f *runFlags) (protocol.Record, error) {
+	config, err := c.readConfig(ctx, cl, agent, f)
+	if err != nil {
+		return protocol.Record{}, err
+	}
+	var options []client.ExecuteOption
+	if f.key != "" {
+		options = append(options, client.WithIdempotencyKey(f.key))
+	}
+	record, err := cl.Create(ctx, agent, config, options...)
+	if client.CodeOf(err) == protocol.NotFound {
+		return record, fmt.Errorf("%w; claudeops agents%s lists what there is", err, c.dataFlag())
+	}
+	return record, err
+}
+
+// detach prints the id and leaves. A server in this process first sees to it that the agent runs.
+func (c *command) detach(ctx context.Context, r *following, cl *client.Client, record protocol.Record) error {
+	if c.json {
+		if err := (&lines{w: c.stdout}).object(record); err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprintln(c.stdout, record.ExecutionID); err != nil {
+		return err
+	}
+	if r.local == nil {
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for m, err := range cl.Messages(waiting, r.cursor) {
+		if err != nil || m.Type != execution.TypeQueued {
+			break
+		}
+	}
+	r.p.note(dim, "·", "no server is running; start one with claudeops serve"+c.dataFlag()+" to see it or stop it")
+	return nil
+}
+
+// exitCode is what run ends with.
+func exitCode(end *protocol.Event) int {
+	switch {
+	case end.Type == execution.TypeCancelled:
+		return exitCancelled
+	case end.ExitCode != nil && (*end.ExitCode != 0 || end.Type == execution.TypeCompleted):
+		return *end.ExitCode
+	case end.Type == execution.TypeCompleted:
+		return exitOK
+	default:
+		return exitFailure
+	}
+}
+
+// following is one execution followed to its end, over as many servers as that takes.
+type following struct {
+	c      *command
+	p      *printer
+	agents string
+
+	cursor protocol.Cursor
+	local  *local // the server in this process, if there is one
+
+	mu sync.Mutex // guards cl
+	cl *client.Client
+}
+
+// server finds a server, or starts one here.
+func (r *following) server(ctx context.Context) (*client.Client, error) {
+	f, err := r.c.findServer(ctx)
+	for attempt := 0; errors.Is(err, errNoServer) && r.c.url == ""; attempt++ {
+		r.local, err = r.c.startLocal(r.agents)
+		if err == nil {
+			f, err = r.local.found()
+			break
+		}
+		if !errors.Is(err, datadir.ErrLocked) || attempt == 50 {
+			return nil, err
+		}
+		// Somebody has just taken the directory and will say in a moment where to be found.
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		f, err = r.c.findServer(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	cl, err := r.c.newClient(f, client.WithState(r.state))
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.cl = cl
+	r.mu.Unlock()
+	return cl, nil
+}
+
+// state tells of a connection that stays lost.
+func (r *following) state(s client.State) {
+	if s.Status == client.Waiting && s.Err != nil {
+		r.p.note(yellow, "!", fmt.Sprintf("connection lost (%v); trying again in %s", s.Err, durationText(s.RetryIn)))
+	}
+}
+
+// toEnd shows every event until the last, which it returns.
+func (r *following) toEnd(ctx context.Context) (*protocol.Event, error) {
+	for futile := 0; ; futile++ {
+		from := r.cursor.Seq
+		r.mu.Lock()
+		cl := r.cl
+		r.mu.Unlock()
+		end, err := r.follow(ctx, cl)
+		if end != nil || err == nil {
+			return end, r.p.failed
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		// A server that lived for another command is gone with it. Any other error is the answer.
+		if client.CodeOf(err) != "" || errors.Is(err, client.ErrCredential) || errors.Is(err, errOutput) || r.c.url != "" {
+			return nil, err
+		}
+		if r.cursor.Seq > from {
+			futile = 0
+		} else if futile == 5 {
+			return nil, err
+		}
+		if _, err := r.server(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+var errOutput = errors.New("write the output")
+
+// follow shows events from the cursor on. No end and no error: the execution ended before the cursor.
+func (r *following) follow(ctx context.Context, cl *client.Client) (*protocol.Event, error) {
+	out := &lines{w: r.c.stdout}
+	for m, err := range cl.Messages(ctx, r.cursor) {
+		var gap *client.GapError
+		if errors.As(err, &gap) {
+			r.cursor.Seq = gap.To
+			if r.c.json {
+				err = out.object(gapMessage(gap))
+			} else {
+				r.p.note(yellow, "!", gap.Error())
+				err = nil
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", errOutput, err)
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.cursor.Seq = m.Seq
+		if r.c.json {
+			out.message(m.Raw)
+			if out.failed != nil {
+				return nil, fmt.Errorf("%w: %w", errOutput, out.failed)
+			}
+			if !execution.IsTerminalType(m.Type) {
+				continue
+			}
+		}
+		e, err := m.Event()
+		if err != nil {
+			return nil, err
+		}
+		if !r.c.json {
+			r.p.event(&e)
+			if r.p.failed != nil {
+				return nil, fmt.Errorf("%w: %w", errOutput, r.p.failed)
+			}
+		}
+		if e.Terminal() {
+			return &e, nil
+		}
+	}
+	return nil, nil
+}
+
+// obey cancels at the first Ctrl-C and leaves at the second.
+func (r *following) obey(ctx context.Context, user *signals, leave context.CancelCauseFunc) {
+	select {
+	case <-user.first:
+	case <-ctx.Done():
+		return
+	}
+	r.p.note(yellow, "◐", "stopping; Ctrl-C again leaves it running")
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		r.mu.Lock()
+		cl := r.cl
+		r.mu.Unlock()
+		if _, err := cl.Cancel(ctx, r.cursor.ExecutionID, "interrupted at the terminal"); err != nil && ctx.Err() == nil {
+			r.p.note(red, "✕", "stop: "+err.Error())
+		}
+	}()
+	select {
+	case <-user.second:
+		leave(errLeft)
+	case <-ctx.Done():
+	}
+	<-asked
+}
+
+// local is a server in this process.
+type local struct {
+	app *app.App
+}
+
+// startLocal starts a server in this process, for as long as the command lasts.
+func (c *command) startLocal(agents string) (*local, error) {
+	dir, err := c.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	log, err := newLog(c.stderr, "text", "error")
+	if err != nil {
+		return nil, err
+	}
+	a, err := app.New(app.Config{
+		DataDir: dir, AgentsDir: agents, Listen: "127.0.0.1:0", Temporary: true, Assets: web.Dashboard(), Version: buildInfo().Version, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- a.Run(ctx, func() { close(ready) }) }()
+	select {
+	case <-ready:
+	case err := <-done:
+		stop()
+		return nil, err
+	}
+	earlier := c.close
+	c.close = func() error {
+		var err error
+		if earlier != nil {
+			err = earlier()
+		}
+		stop()
+		return errors.Join(err, <-done)
+	}
+	return &local{app: a}, nil
+}
+
+func (l *local) found() (found, error) {
+	token, err := l.app.Token()
+	return found{url: l.app.URL(), token: token, temporary: true}, err
+}
+
+// readConfig makes the parameters from what was given, typed as the agent's schema says.
+func (c *command) readConfig(ctx context.Context, cl *client.Client, agent string, f *runFlags) (json.RawMessage, error) {
+	config := map[string]json.RawMessage{}
+	if f.configFile != "" {
+		b, err := readAll(f.configFile, c.stdin)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(b, &config); err != nil || config == nil {
+			return nil, usageError("--config-file %s holds no JSON object: %v", f.configFile, err)
+		}
+	}
+	if len(f.config) > 0 {
+		described, err := cl.Agent(ctx, agent)
+		if err != nil {
+			if client.CodeOf(err) == protocol.NotFound {
+				return nil, fmt.Errorf("%w; claudeops agents%s lists what there is", err, c.dataFlag())
+			}
+			return nil, err
+		}
+		if err := setParameters(config, described.Parameters, f.config); err != nil {
+			return nil, err
+		}
+	}
+	if len(config) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(config)
+}
+
+func readAll(file string, stdin io.Reader) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(stdin)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the parameters: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"claudeops/internal/app"
+	"claudeops/web"
+)
+
+// serveFlags are what serve can be told.
+type serveFlags struct {
+	config    app.Config
+	proxies   []string
+	logFormat string
+	logLevel  string
+	printLink bool
+
+	jwtSecretFile, jwtPublicKeyFile string
+}
+
+func (c *command) serveCommand() *cobra.Command {
+	f := &serveFlags{}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server and its page",
+		Long: `Runs the server and its page until it is told to end (Ctrl-C, SIGTERM). Agents run on when it
+ends, however it ends; the next server finds them.
+
+On a terminal it prints a link that signs one browser in, once, within 30 seconds; claudeops open
+gives another.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context(), f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.config.Listen, "listen", app.DefaultListen, "`address` to listen on; port 0 takes any that is free")
+	flags.StringVar(&f.config.AgentsDir, "agents", "", "`directory` with agent definitions, *.yaml")
+	flags.StringVar(&f.config.BasePath, "base-path", "", "`path` the server is reached under behind a proxy, such as /ops")
+	flags.StringSliceVar(&f.config.AllowedHosts, "allow-host", nil, "`name` the server answers to beside localhost (repeatable)")
+	flags.StringSliceVar(&f.config.AllowedOrigins, "allow-origin", nil, "`origin` whose pages may use the API, such as https://app.example (repeatable)")
+	flags.StringSliceVar(&f.proxies, "trust-proxy", nil, "`address` or network of a proxy whose X-Forwarded-For and -Proto are believed (repeatable)")
+	flags.BoolVar(&f.config.InsecureListen, "insecure-listen", false, "allow an address that others can reach without TLS")
+	flags.StringVar(&f.config.TLSCert, "tls-cert", "", "PEM `file` with the certificate")
+	flags.StringVar(&f.config.TLSKey, "tls-key", "", "PEM `file` with its key")
+	flags.IntVar(&f.config.MaxRunning, "max-running", 0, "`number` of executions that run at a time, more are queued; -1 for no limit (default 256)")
+	flags.StringVar(&f.jwtSecretFile, "jwt-secret-file", "", "`file` with the secret shared with the issuer of JWTs (HS256), 32 bytes or more")
+	flags.StringVar(&f.jwtPublicKeyFile, "jwt-public-key-file", "", "PEM `file` with the issuer's public keys")
+	flags.StringVar(&f.config.JWT.JWKSFile, "jwt-jwks-file", "", "`file` with the issuer's JWK set, read again when it changes")
+	flags.StringVar(&f.config.JWT.JWKSURL, "jwt-jwks-url", "", "`address` of the issuer's JWK set")
+	flags.StringVar(&f.config.JWT.Issuer, "jwt-issuer", "", "what iss in a JWT must `be`")
+	flags.StringVar(&f.config.JWT.Audience, "jwt-audience", "", "what aud in a JWT must `hold`")
+	flags.StringVar(&f.logFormat, "log-format", "text", "`format` of the server's log: text or json")
+	flags.StringVar(&f.logLevel, "log-level", "info", "`level` from which it is written: debug, info, warn, error")
+	flags.BoolVar(&f.printLink, "print-link", false, "print the sign-in link even when stdout is no terminal")
+	return cmd
+}
+
+func (c *command) serve(ctx context.Context, f *serveFlags) error {
+	log, err := newLog(c.stderr, f.logFormat, f.logLevel)
+	if err != nil {
+		return err
+	}
+	config := f.config
+	if config.DataDir, err = c.dataDir(); err != nil {
+		return err
+	}
+	for _, text := range f.proxies {
+		prefix, err := parsePrefix(text)
+		if err != nil {
+			return usageError("--trust-proxy %s is neither an address nor a network such as 10.0.0.0/8", text)
+		}
+		config.TrustedProxies = append(config.TrustedProxies, prefix)
+	}
+	if config.JWT.Secret, err = readSecret(f.jwtSecretFile); err != nil {
+		return err
+	}
+	if config.JWT.PublicKey, err = readSecret(f.jwtPublicKeyFile); err != nil {
+		return err
+	}
+	config.Assets, config.Version, config.Log = web.Dashboard(), buildInfo().Version, log
+
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	a, err := app.New(config)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx, func() {
+		// From here on a second Ctrl-C ends the program at once.
+		context.AfterFunc(ctx, stop)
+		if f.printLink || isTerminal(c.stdout) {
+			c.printLink(ctx, a)
+		}
+	})
+}
+
+func (c *command) printLink(ctx context.Context, a *app.App) {
+	link, expires, err := a.SignInLink(ctx)
+	if err != nil {
+		fmt.Fprintln(c.stderr, "claudeops:", err)
+		return
+	}
+	fmt.Fprintf(c.stdout, "\n  ClaudeOps %s is at %s\n\n  Sign in once, within %d s:\n\n    %s\n\n  Another link: claudeops open%s\n  End the server with Ctrl-C; agents run on.\n\n",
+		buildInfo().Version, a.URL(), int(time.Until(expires).Round(time.Second).Seconds()), c.paint(c.stdout, bold, link), c.dataFlag())
+}
+
+// dataFlag is what has to be said beside a command for it to find the same data directory.
+func (c *command) dataFlag() string {
+	if c.data == "" || os.Getenv(twin("data")) == c.data {
+		return ""
+	}
+	return " --data " + c.data
+}
+
+func newLog(w interface{ Write([]byte) (int, error) }, format, level string) (*slog.Logger, error) {
+	options := &slog.HandlerOptions{}
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usageError("--log-level %s is none of debug, info, warn and error", level)
+	}
+	options.Level = l
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	default:
+		return nil, usageError("--log-format %s is neither text nor json", format)
+	}
+}
+
+func parsePrefix(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		return netip.ParsePrefix(text)
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return netip.PrefixFrom(addr, addr.BitLen()), nil
+}
+
+func readSecret(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return []byte(strings.TrimRight(string(b), "\r\n")), nil
+}
