@@ -19,7 +19,8 @@ for (const match of html.matchAll(/(?:src|href)="\.\/assets\/([^"]+\.js)"/g)) aw
 
 const sizes = new Map();
 for (const name of await readdir(assets)) {
-  if (name.endsWith(".js") || name.endsWith(".css")) sizes.set(name, gzipSync(await readFile(new URL(name, assets)), { level: 9 }).length);
+  if (name.endsWith(".js") || name.endsWith(".css"))
+    sizes.set(name, gzipSync(await readFile(new URL(name, assets)), { level: 9 }).length);
 }
 const kib = (bytes) => `${(bytes / 1024).toFixed(1)} KiB`;
 let total = 0;
@@ -30,7 +31,9 @@ for (const [name, size] of [...sizes].sort((a, b) => b[1] - a[1])) {
   if (name.endsWith(".css")) styles += size;
   process.stdout.write(`${eager ? "first " : "later "} ${kib(size).padStart(10)}  ${name}\n`);
 }
-process.stdout.write(`first load: ${kib(total)} of script gzipped (limit ${kib(LIMIT)}), ${kib(styles)} of style\n`);
+process.stdout.write(
+  `first load: ${kib(total)} of script gzipped (limit ${kib(LIMIT)}), ${kib(styles)} of style\n`,
+);
 if (total > LIMIT) {
   process.stderr.write("The first load is over its limit: load what is not needed at once with import().\n");
   process.exit(1);

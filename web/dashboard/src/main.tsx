@@ -21,7 +21,11 @@ const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
 createRoot(root).render(
   <StrictMode>
-    <ClaudeOpsProvider url={baseUrl} credential={{ kind: "cookie" }} reconnect={{ maxAttempts: Number.POSITIVE_INFINITY }}>
+    <ClaudeOpsProvider
+      url={baseUrl}
+      credential={{ kind: "cookie" }}
+      reconnect={{ maxAttempts: Number.POSITIVE_INFINITY }}
+    >
       <QueryClientProvider client={queries}>
         <RouterProvider router={router} />
       </QueryClientProvider>

@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent } from "@tanstack/react-router";
 import { basePath } from "./lib/place.ts";
 import { Overview } from "./pages/overview.tsx";
 import { Notice, Placeholder } from "./parts/notice.tsx";
@@ -21,7 +21,8 @@ const history = createRoute({
   getParentRoute: () => root,
   path: "/executions",
   validateSearch: (search: Record<string, unknown>): HistorySearch => {
-    const text = (name: string) => (typeof search[name] === "string" && search[name] !== "" ? { [name]: search[name] } : {});
+    const text = (name: string) =>
+      typeof search[name] === "string" && search[name] !== "" ? { [name]: search[name] } : {};
     return { ...text("status"), ...text("agent"), ...text("since"), ...text("q") };
   },
   component: lazyRouteComponent(() => import("./pages/history.tsx")),
@@ -33,9 +34,21 @@ const execution = createRoute({
   component: lazyRouteComponent(() => import("./pages/execution.tsx")),
 });
 
-const agents = createRoute({ getParentRoute: () => root, path: "/agents", component: lazyRouteComponent(() => import("./pages/agents.tsx")) });
-const agent = createRoute({ getParentRoute: () => root, path: "/agents/$name", component: lazyRouteComponent(() => import("./pages/agent.tsx")) });
-const system = createRoute({ getParentRoute: () => root, path: "/system", component: lazyRouteComponent(() => import("./pages/system.tsx")) });
+const agents = createRoute({
+  getParentRoute: () => root,
+  path: "/agents",
+  component: lazyRouteComponent(() => import("./pages/agents.tsx")),
+});
+const agent = createRoute({
+  getParentRoute: () => root,
+  path: "/agents/$name",
+  component: lazyRouteComponent(() => import("./pages/agent.tsx")),
+});
+const system = createRoute({
+  getParentRoute: () => root,
+  path: "/system",
+  component: lazyRouteComponent(() => import("./pages/system.tsx")),
+});
 
 export const router = createRouter({
   routeTree: root.addChildren([overview, login, history, execution, agents, agent, system]),

@@ -14,7 +14,8 @@ export function useKeys(handlers: Readonly<Record<string, (event: KeyboardEvent)
         return;
       }
       if (command || event.altKey || event.defaultPrevented) return;
-      if (target?.closest("input, textarea, select, [contenteditable=true], [role=dialog], [role=menu]")) return;
+      if (target?.closest("input, textarea, select, [contenteditable=true], [role=dialog], [role=menu]"))
+        return;
       const key = event.timeStamp - prefixAt < 1000 ? `g ${event.key}` : event.key;
       prefixAt = 0;
       const handler = latest.current[key];

@@ -66,7 +66,10 @@ export function useEndNotifications(open: (executionId: string) => void): void {
       const rest = new Set(watched());
       if (!rest.delete(id)) continue;
       keep(rest);
-      const note = new Notification(`${record.agentType}: ${toneOf(record)}`, { body: summaryOf(record), tag: id });
+      const note = new Notification(`${record.agentType}: ${toneOf(record)}`, {
+        body: summaryOf(record),
+        tag: id,
+      });
       note.onclick = () => {
         window.focus();
         open(id);

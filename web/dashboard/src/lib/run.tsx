@@ -1,7 +1,16 @@
 import type { AgentDefinition } from "@claudeops/client";
 import { useHub } from "@claudeops/react";
 import { useNavigate } from "@tanstack/react-router";
-import { createContext, lazy, type ReactNode, Suspense, useCallback, useContext, useMemo, useState } from "react";
+import {
+  createContext,
+  lazy,
+  type ReactNode,
+  Suspense,
+  useCallback,
+  useContext,
+  useMemo,
+  useState,
+} from "react";
 import { say } from "./toasts.ts";
 import { needsParameters } from "./words.ts";
 
@@ -38,14 +47,19 @@ export function RunProvider({ children }: { readonly children: ReactNode }): Rea
     async (agent: AgentDefinition, config: Readonly<Record<string, unknown>>, go: boolean) => {
       const { executionId, queuePosition } = await hub.connection.execute({ agentType: agent.name, config });
       if (go) await navigate({ to: "/executions/$id", params: { id: executionId } });
-      else say(`${agent.title || agent.name} ${queuePosition > 0 ? `queued, ${queuePosition}. in line` : "started"}`, { executionId });
+      else
+        say(
+          `${agent.title || agent.name} ${queuePosition > 0 ? `queued, ${queuePosition}. in line` : "started"}`,
+          { executionId },
+        );
     },
     [hub, navigate],
   );
   const runner = useMemo<Runner>(
     () => ({
       async run(agent, options = {}) {
-        if (options.ask || (!options.config && needsParameters(agent))) setAsked({ agent, initial: options.config, open: true });
+        if (options.ask || (!options.config && needsParameters(agent)))
+          setAsked({ agent, initial: options.config, open: true });
         else await start(agent, options.config ?? {}, options.go ?? false);
       },
     }),

@@ -70,13 +70,16 @@ export function failure(record: ExecutionRecord): string {
 }
 
 export function reaped(record: ExecutionRecord): string {
-  return record.processesReaped > 0 ? `, ${formatPlural(record.processesReaped, "process", "processes")} reaped` : "";
+  return record.processesReaped > 0
+    ? `, ${formatPlural(record.processesReaped, "process", "processes")} reaped`
+    : "";
 }
 
 /** A line out of a result, whatever it is. */
 export function resultLine(result: unknown): string {
   if (typeof result === "string") return firstLine(result);
-  if (typeof result !== "object" || result === null) return result === undefined || result === null ? "" : String(result);
+  if (typeof result !== "object" || result === null)
+    return result === undefined || result === null ? "" : String(result);
   const fields = result as Record<string, unknown>;
   for (const name of ["summary", "message", "title", "text", "result"]) {
     if (typeof fields[name] === "string" && fields[name] !== "") return firstLine(fields[name] as string);

@@ -18,7 +18,10 @@ export default function AgentPage(): ReactNode {
   useTitle(agent?.title || name);
   return (
     <main id="main" className="w-full max-w-[1180px] mx-auto px-4 pt-4 pb-12 grid gap-5 content-start">
-      <Link to="/agents" className="inline-flex items-center gap-1 text-ink-2 hover:text-ink justify-self-start">
+      <Link
+        to="/agents"
+        className="inline-flex items-center gap-1 text-ink-2 hover:text-ink justify-self-start"
+      >
         <ChevronLeft size={16} aria-hidden="true" /> Agents
       </Link>
       {agent ? (
@@ -71,7 +74,11 @@ function Agent({ agent }: { agent: AgentDefinition }): ReactNode {
           <section>
             <div className="head-row">
               <h2>Last runs</h2>
-              <Link to="/executions" search={{ agent: agent.name }} className="link ml-auto text-[12px] font-[550]">
+              <Link
+                to="/executions"
+                search={{ agent: agent.name }}
+                className="link ml-auto text-[12px] font-[550]"
+              >
                 All
               </Link>
             </div>
@@ -97,8 +104,11 @@ function Agent({ agent }: { agent: AgentDefinition }): ReactNode {
 
 function Definition({ agent }: { agent: AgentDefinition }): ReactNode {
   const text = (name: string): string => (typeof agent[name] === "string" ? (agent[name] as string) : "");
-  const number = (name: string): number | undefined => (typeof agent[name] === "number" ? (agent[name] as number) : undefined);
-  const command = Array.isArray(agent.command) ? agent.command.map((part) => quote(String(part))).join(" ") : text("shell") || text("builtin");
+  const number = (name: string): number | undefined =>
+    typeof agent[name] === "number" ? (agent[name] as number) : undefined;
+  const command = Array.isArray(agent.command)
+    ? agent.command.map((part) => quote(String(part))).join(" ")
+    : text("shell") || text("builtin");
   const stop = agent.stop as { signal?: string; graceMs?: number } | undefined;
   const budget = agent.budget as { usd?: number } | undefined;
   const env = Array.isArray(agent.env) ? agent.env.map(String) : [];
@@ -108,8 +118,10 @@ function Definition({ agent }: { agent: AgentDefinition }): ReactNode {
   if (text("workdir")) rows.push(["Folder", <code key="w">{text("workdir")}</code>]);
   if (env.length > 0) rows.push(["Environment", <code key="e">{env.join(" ")}</code>]);
   if (number("timeoutMs")) rows.push(["Timeout", formatDuration(number("timeoutMs") ?? 0)]);
-  if (number("idleTimeoutMs")) rows.push(["Silence", `ended after ${formatDuration(number("idleTimeoutMs") ?? 0)}`]);
-  if (stop?.signal) rows.push(["Stop", `${stop.signal}, then SIGKILL after ${formatDuration(stop.graceMs ?? 0)}`]);
+  if (number("idleTimeoutMs"))
+    rows.push(["Silence", `ended after ${formatDuration(number("idleTimeoutMs") ?? 0)}`]);
+  if (stop?.signal)
+    rows.push(["Stop", `${stop.signal}, then SIGKILL after ${formatDuration(stop.graceMs ?? 0)}`]);
   if (number("concurrency")) rows.push(["At once", String(number("concurrency"))]);
   if (number("maxOutput")) rows.push(["Output", `${formatBytes(number("maxOutput") ?? 0)} at most`]);
   if (budget?.usd) rows.push(["Budget", formatUsd(budget.usd)]);

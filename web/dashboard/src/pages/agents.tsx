@@ -6,8 +6,8 @@ import { useAgents } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { useTitle } from "../lib/title.ts";
 import { sayError } from "../lib/toasts.ts";
-import { Notice, Placeholder } from "../parts/notice.tsx";
 import { Dots } from "../parts/dots.tsx";
+import { Notice, Placeholder } from "../parts/notice.tsx";
 
 export default function Agents(): ReactNode {
   useTitle("Agents");
@@ -36,7 +36,8 @@ export default function Agents(): ReactNode {
           </div>
           {listed.length <= 1 && (
             <p className="text-ink-2 mt-4 max-w-[70ch]">
-              An agent is a small YAML file: a name, a command, its parameters. Put one into the directory that <code className="font-mono text-[12.5px]">claudeops serve --agents DIR</code> names; it
+              An agent is a small YAML file: a name, a command, its parameters. Put one into the directory
+              that <code className="font-mono text-[12.5px]">claudeops serve --agents DIR</code> names; it
               appears here at once.
             </p>
           )}
@@ -55,12 +56,21 @@ function Card({ agent }: { agent: AgentDefinition }): ReactNode {
     <article className="box p-4 grid gap-2 content-start" data-row>
       <div className="flex items-start gap-3">
         <div className="min-w-0">
-          <Link to="/agents/$name" params={{ name: agent.name }} data-open className="font-semibold hover:underline">
+          <Link
+            to="/agents/$name"
+            params={{ name: agent.name }}
+            data-open
+            className="font-semibold hover:underline"
+          >
             {agent.title || agent.name}
           </Link>
           <div className="font-mono text-[12px] text-ink-3">{agent.name}</div>
         </div>
-        <button type="button" className="cops-button ml-auto" onClick={() => runner.run(agent, { go: true }).catch(sayError)}>
+        <button
+          type="button"
+          className="cops-button ml-auto"
+          onClick={() => runner.run(agent, { go: true }).catch(sayError)}
+        >
           Run
         </button>
       </div>
@@ -84,7 +94,10 @@ export function Problems({ problems }: { readonly problems: readonly AgentProble
       </div>
       <div className="box border-warning/50!">
         {problems.map((problem) => (
-          <div key={`${problem.file}:${problem.line}:${problem.column}:${problem.message}`} className="px-4 py-2.5 border-t border-line first:border-t-0 grid gap-0.5">
+          <div
+            key={`${problem.file}:${problem.line}:${problem.column}:${problem.message}`}
+            className="px-4 py-2.5 border-t border-line first:border-t-0 grid gap-0.5"
+          >
             <span className="font-mono text-[12.5px] wrap-anywhere">
               {problem.file}
               {problem.line ? `:${problem.line}` : ""}
@@ -95,7 +108,9 @@ export function Problems({ problems }: { readonly problems: readonly AgentProble
           </div>
         ))}
       </div>
-      <p className="text-ink-3 mt-2">The last version that was right goes on being used. It is read again as soon as the file is saved.</p>
+      <p className="text-ink-3 mt-2">
+        The last version that was right goes on being used. It is read again as soon as the file is saved.
+      </p>
     </section>
   );
 }

@@ -1,6 +1,7 @@
 import type { ExecutionRecord } from "@claudeops/client";
 import {
   Elapsed,
+  fieldsOf,
   formatBytes,
   formatCount,
   formatDuration,
@@ -33,7 +34,14 @@ import { Rate } from "../parts/rate.tsx";
 
 const Report = lazy(() => import("../parts/report.tsx"));
 
-const MARKS: Readonly<Record<string, string>> = { queued: "◌", running: "●", cancelling: "◐", completed: "✓", failed: "✕", cancelled: "⊘" };
+const MARKS: Readonly<Record<string, string>> = {
+  queued: "◌",
+  running: "●",
+  cancelling: "◐",
+  completed: "✓",
+  failed: "✕",
+  cancelled: "⊘",
+};
 
 export default function ExecutionPage(): ReactNode {
   const { id } = useParams({ from: "/executions/$id" });
@@ -77,29 +85,51 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
   const linked = location.hash.startsWith("#L");
   const shown = tab ?? (hasReport && reportStatus(record.result) !== null && !linked ? "result" : "log");
   return (
-    <main id="main" className="flex-1 grid grid-rows-[auto_minmax(0,1fr)] h-[calc(100dvh-44px-57px-env(safe-area-inset-bottom))] sm:h-[calc(100dvh-44px)] min-h-0">
+    <main
+      id="main"
+      className="flex-1 grid grid-rows-[auto_minmax(0,1fr)] h-[calc(100dvh-44px-57px-env(safe-area-inset-bottom))] sm:h-[calc(100dvh-44px)] min-h-0"
+    >
       <Head record={record} onDetails={() => setDetails(!details)} detailsOpen={details} />
-      <div className="grid lg:grid-cols-[minmax(0,1fr)_300px] min-h-0" data-stale={status !== "open" || undefined}>
-        <div className={`${details ? "hidden lg:grid" : "grid"} grid-rows-[auto_minmax(0,1fr)] min-w-0 min-h-0`}>
+      <div
+        className="grid lg:grid-cols-[minmax(0,1fr)_300px] min-h-0"
+        data-stale={status !== "open" || undefined}
+      >
+        <div
+          className={`${details ? "hidden lg:flex" : "flex"} flex-col min-w-0 min-h-0`}
+        >
           {hasReport ? (
-            <div role="tablist" aria-label="Views" className="flex gap-1 px-3 pt-1 border-b border-line bg-panel">
+            <div
+              role="tablist"
+              aria-label="Views"
+              className="flex-none flex gap-1 px-3 pt-1 border-b border-line bg-panel"
+            >
               <Tab name="Result" active={shown === "result"} onSelect={() => setTab("result")} />
               <Tab name="Log" active={shown === "log"} onSelect={() => setTab("log")} />
             </div>
-          ) : (
-            <span hidden />
-          )}
+          ) : null}
           {shown === "result" ? (
-            <div className="overflow-y-auto bg-bg" role="tabpanel" aria-label="Result" tabIndex={0}>
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
+            <div className="flex-1 min-h-0 overflow-y-auto bg-bg" role="tabpanel" aria-label="Result" tabIndex={0}>
               <Suspense>
                 <Report result={record.result} />
               </Suspense>
             </div>
           ) : (
-            <LogViewer executionId={record.executionId} label={`Log of ${record.agentType}`} pageKeys defaults={{ wrap: matchMedia("(max-width: 760px)").matches, time: matchMedia("(max-width: 760px)").matches ? "off" : "local" }} />
+            <LogViewer
+              executionId={record.executionId}
+              label={`Log of ${record.agentType}`}
+              pageKeys
+              defaults={{
+                wrap: matchMedia("(max-width: 760px)").matches,
+                time: matchMedia("(max-width: 760px)").matches ? "off" : "local",
+              }}
+            />
           )}
         </div>
-        <aside className={`${details ? "grid" : "hidden"} lg:grid content-start gap-[18px] px-4 py-3.5 border-l border-line bg-panel overflow-y-auto`} aria-label="Details">
+        <aside
+          className={`${details ? "grid" : "hidden"} lg:grid content-start gap-[18px] px-4 py-3.5 border-l border-line bg-panel overflow-y-auto`}
+          aria-label="Details"
+        >
           <Details record={record} />
         </aside>
       </div>
@@ -121,7 +151,15 @@ function Tab({ name, active, onSelect }: { name: string; active: boolean; onSele
   );
 }
 
-function Head({ record, onDetails, detailsOpen }: { record: ExecutionRecord; onDetails(): void; detailsOpen: boolean }): ReactNode {
+function Head({
+  record,
+  onDetails,
+  detailsOpen,
+}: {
+  record: ExecutionRecord;
+  onDetails(): void;
+  detailsOpen: boolean;
+}): ReactNode {
   const runner = useRunner();
   const agents = useAgents();
   const { cancel } = useExecution(record.executionId);
@@ -147,10 +185,16 @@ function Head({ record, onDetails, detailsOpen }: { record: ExecutionRecord; onD
     },
     e: () => again(true),
   });
-  const words = record.terminal ? summaryOf(record) : [summaryOf(record), `by ${triggerWords(record)}`, cost(record)].filter(Boolean).join(" · ");
+  const words = record.terminal
+    ? summaryOf(record)
+    : [summaryOf(record), `by ${triggerWords(record)}`, cost(record)].filter(Boolean).join(" · ");
   return (
     <header className="flex flex-wrap sm:flex-nowrap items-center gap-x-3.5 gap-y-1 px-4 py-2.5 border-b border-line bg-panel">
-      <Link to="/executions" className="grid place-items-center size-7 -ml-2 -mr-2 rounded-md text-ink-3 hover:text-ink hover:bg-hover" aria-label="History">
+      <Link
+        to="/executions"
+        className="grid place-items-center size-7 -ml-2 -mr-2 rounded-md text-ink-3 hover:text-ink hover:bg-hover"
+        aria-label="History"
+      >
         <ChevronLeft size={18} aria-hidden="true" />
       </Link>
       <StatusBadge status={tone}>
@@ -162,24 +206,50 @@ function Head({ record, onDetails, detailsOpen }: { record: ExecutionRecord; onD
       <span className="hidden xl:inline font-mono text-[12.5px] text-ink-3" title={record.executionId}>
         {record.executionId}
       </span>
-      <span className="order-last sm:order-none basis-full sm:basis-auto min-w-0 truncate text-ink-2" title={words}>
+      <span
+        className="order-last sm:order-none basis-full sm:basis-auto min-w-0 truncate text-ink-2"
+        title={words}
+      >
         {words}
       </span>
       <span className="ml-auto flex flex-none gap-2">
         {!record.terminal && canNotify && <NotifyButton executionId={record.executionId} />}
-        <button type="button" className="cops-button lg:hidden px-2!" aria-pressed={detailsOpen} aria-label="Details" onClick={onDetails}>
+        <button
+          type="button"
+          className="cops-button lg:hidden px-2!"
+          aria-pressed={detailsOpen}
+          aria-label="Details"
+          onClick={onDetails}
+        >
           <PanelRight size={16} strokeWidth={1.8} aria-hidden="true" />
         </button>
         <span className="hidden sm:inline-flex">
-          <button type="button" className="cops-button rounded-r-none!" disabled={!agent} onClick={() => again(false)}>
+          <button
+            type="button"
+            className="cops-button rounded-r-none!"
+            disabled={!agent}
+            onClick={() => again(false)}
+          >
             Run again
           </button>
-          <button type="button" className="cops-button rounded-l-none! -ml-px px-2! text-ink-3!" aria-label="Run again, edited" title="Run again, edited" disabled={!agent} onClick={() => again(true)}>
+          <button
+            type="button"
+            className="cops-button rounded-l-none! -ml-px px-2! text-ink-3!"
+            aria-label="Run again, edited"
+            title="Run again, edited"
+            disabled={!agent}
+            onClick={() => again(true)}
+          >
             …
           </button>
         </span>
         {record.terminal && (
-          <button type="button" className="cops-button sm:hidden" disabled={!agent} onClick={() => again(false)}>
+          <button
+            type="button"
+            className="cops-button sm:hidden"
+            disabled={!agent}
+            onClick={() => again(false)}
+          >
             Run again
           </button>
         )}
@@ -212,7 +282,8 @@ function NotifyButton({ executionId }: { executionId: string }): ReactNode {
       aria-label="Notify me when it ends"
       title={wanted ? "You will be notified when it ends" : "Notify me when it ends"}
       onClick={async () => {
-        if (!(await watchEnd(executionId, !wanted))) say("The browser does not allow notifications from this page.");
+        if (!(await watchEnd(executionId, !wanted)))
+          say("The browser does not allow notifications from this page.");
       }}
     >
       <Icon size={16} strokeWidth={1.8} aria-hidden="true" />
@@ -226,7 +297,6 @@ function cost(record: ExecutionRecord): string {
 
 function Details({ record }: { record: ExecutionRecord }): ReactNode {
   const { total } = useLogStream(record.executionId, { tail: 0 });
-  const parameters = Object.entries(record.config ?? {});
   const started = record.startedAt ? Date.parse(record.startedAt) : null;
   const queued = Date.parse(record.queuedAt);
   return (
@@ -238,38 +308,40 @@ function Details({ record }: { record: ExecutionRecord }): ReactNode {
           {ADVICE[record.reason ?? ""] && <p className="text-ink-2 mt-1">{ADVICE[record.reason ?? ""]}</p>}
         </section>
       )}
-      <section>
-        <div className="head-row">
-          <h2>Parameters</h2>
-        </div>
-        {parameters.length === 0 ? (
-          <p className="text-ink-3">None</p>
-        ) : (
-          <dl className="facts">
-            {parameters.map(([name, value]) => (
-              <Fact key={name} name={name}>
-                {typeof value === "object" ? <JsonView value={value} /> : <span className="font-mono text-[12.5px]">{String(value)}</span>}
-              </Fact>
-            ))}
-          </dl>
-        )}
-      </section>
+      <Parameters record={record} />
       <section>
         <div className="head-row">
           <h2>Run</h2>
         </div>
         <dl className="facts">
           <Fact name="Trigger">{triggerWords(record)}</Fact>
-          {started !== null && <Fact name="Started"><Instant at={started} /></Fact>}
-          <Fact name="Queued">{started === null ? <Instant at={queued} /> : `for ${formatDuration(Math.max(0, started - queued))}`}</Fact>
-          {record.endedAt && <Fact name="Ended"><Instant at={Date.parse(record.endedAt)} /></Fact>}
-          {record.terminal && record.durationMs !== undefined && <Fact name="Took">{formatDuration(record.durationMs)}</Fact>}
+          {started !== null && (
+            <Fact name="Started">
+              <Instant at={started} />
+            </Fact>
+          )}
+          <Fact name="Queued">
+            {started === null ? (
+              <Instant at={queued} />
+            ) : (
+              `for ${formatDuration(Math.max(0, started - queued))}`
+            )}
+          </Fact>
+          {record.endedAt && (
+            <Fact name="Ended">
+              <Instant at={Date.parse(record.endedAt)} />
+            </Fact>
+          )}
+          {record.terminal && record.durationMs !== undefined && (
+            <Fact name="Took">{formatDuration(record.durationMs)}</Fact>
+          )}
           {record.exitCode !== undefined && <Fact name="Exit">{record.exitCode}</Fact>}
           {record.signal && <Fact name="Signal">{record.signal}</Fact>}
           {record.model && <Fact name="Model">{record.model}</Fact>}
           {record.tokens && (
             <Fact name="Tokens">
-              {formatShort(record.tokens.input + record.tokens.cacheRead + record.tokens.cacheWrite)} in, {formatShort(record.tokens.output)} out
+              {formatShort(record.tokens.input + record.tokens.cacheRead + record.tokens.cacheWrite)} in,{" "}
+              {formatShort(record.tokens.output)} out
             </Fact>
           )}
           {record.cost > 0 && <Fact name="Cost">{cost(record)}</Fact>}
@@ -286,12 +358,21 @@ function Details({ record }: { record: ExecutionRecord }): ReactNode {
           )}
           {record.command && record.command.length > 0 && (
             <Fact name="Command">
-              <span className="font-mono text-[12.5px] wrap-anywhere line-clamp-4" title={record.command.map(quote).join(" ")}>
+              <span
+                className="font-mono text-[12.5px] wrap-anywhere line-clamp-4"
+                title={record.command.map(quote).join(" ")}
+              >
                 {record.command.map(quote).join(" ")}
               </span>
             </Fact>
           )}
-          {record.terminal && <Fact name="Processes">{record.processesReaped > 0 ? `${formatCount(record.processesReaped)} reaped` : "none left behind"}</Fact>}
+          {record.terminal && (
+            <Fact name="Processes">
+              {record.processesReaped > 0
+                ? `${formatCount(record.processesReaped)} reaped`
+                : "none left behind"}
+            </Fact>
+          )}
           {total > 0 && <Fact name="Lines">{formatCount(total)}</Fact>}
           {record.droppedLines ? (
             <Fact name="Dropped">
@@ -306,6 +387,50 @@ function Details({ record }: { record: ExecutionRecord }): ReactNode {
       {!record.terminal && record.startedAt && <Rate executionId={record.executionId} />}
       {record.status === "cancelled" && <p className="text-ink-2">Stopped{reaped(record)}.</p>}
     </>
+  );
+}
+
+/** What it was given. What is only a default steps back: many agents have many. */
+function Parameters({ record }: { record: ExecutionRecord }): ReactNode {
+  const agents = useAgents();
+  const agent = agents.data?.agents.find((known) => known.name === record.agentType);
+  const fallbacks = new Map(fieldsOf(agent?.parameters).map((field) => [field.name, JSON.stringify(field.fallback)]));
+  const all = Object.entries(record.config ?? {});
+  const isDefault = ([name, value]: [string, unknown]) => fallbacks.get(name) === JSON.stringify(value);
+  const given = all.filter((entry) => !isDefault(entry));
+  const rest = all.filter(isDefault);
+  return (
+    <section>
+      <div className="head-row">
+        <h2>Parameters</h2>
+      </div>
+      {given.length > 0 ? <Values entries={given} /> : rest.length === 0 ? <p className="text-ink-3">None</p> : null}
+      {rest.length > 0 && (
+        <details className={given.length > 0 ? "mt-2" : ""}>
+          <summary className="cursor-pointer text-ink-2 hover:text-ink">
+            {given.length > 0 ? `${formatCount(rest.length)} more` : `All ${formatCount(rest.length)}`} at their defaults
+          </summary>
+          <div className="mt-2">
+            <Values entries={rest} />
+          </div>
+        </details>
+      )}
+    </section>
+  );
+}
+
+function Values({ entries }: { entries: readonly (readonly [string, unknown])[] }): ReactNode {
+  return (
+    <dl className="grid grid-cols-[minmax(92px,auto)_minmax(0,1fr)] gap-x-2.5 gap-y-[5px] [&_dt]:text-ink-3 [&_dt]:wrap-anywhere">
+      {entries.map(([name, value]) => (
+        <div key={name} className="contents">
+          <dt>{name}</dt>
+          <dd className="font-mono text-[12.5px] wrap-anywhere">
+            {typeof value === "object" ? <JsonView value={value} /> : String(value)}
+          </dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

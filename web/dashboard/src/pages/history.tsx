@@ -71,7 +71,8 @@ export default function History(): ReactNode {
     });
   }, [page.data, live]);
 
-  const set = (change: HistorySearch) => void navigate({ to: "/executions", search: clean({ ...search, ...change }), replace: true });
+  const set = (change: HistorySearch) =>
+    void navigate({ to: "/executions", search: clean({ ...search, ...change }), replace: true });
   const stoppable = shown.filter((record) => !record.terminal);
   const filtered = Object.keys(search).length > 0;
   const stopChosen = async () => {
@@ -81,15 +82,31 @@ export default function History(): ReactNode {
     const failed = results.filter((result) => result.status === "rejected");
     setChosen(new Set());
     setChoosing(false);
-    if (failed.length > 0) sayError(new Error(`${formatPlural(failed.length, "execution")} could not be stopped: ${String((failed[0] as PromiseRejectedResult).reason?.message ?? "")}`));
+    if (failed.length > 0)
+      sayError(
+        new Error(
+          `${formatPlural(failed.length, "execution")} could not be stopped: ${String((failed[0] as PromiseRejectedResult).reason?.message ?? "")}`,
+        ),
+      );
     else say(`${formatPlural(ids.length, "execution")} stopping`);
   };
   return (
     <main id="main" className="w-full max-w-[1180px] mx-auto px-4 pt-5 pb-12 grid gap-4 content-start">
       <h1 className="sr-only">History</h1>
-      <form role="search" className="grid grid-cols-2 sm:flex gap-2" onSubmit={(event) => event.preventDefault()}>
+      {/* biome-ignore lint/a11y/useSemanticElements: a form searches here */}
+      <form
+        role="search"
+        className="grid grid-cols-2 sm:flex gap-2"
+        onSubmit={(event) => event.preventDefault()}
+      >
         <SearchBox value={search.q ?? ""} onChange={(q) => set({ q })} />
-        <Pick label="State" value={search.status ?? ""} onChange={(status) => set({ status })} options={STATES.map((status) => [status, status])} all="All states" />
+        <Pick
+          label="State"
+          value={search.status ?? ""}
+          onChange={(status) => set({ status })}
+          options={STATES.map((status) => [status, status])}
+          all="All states"
+        />
         <Pick
           label="Agent"
           value={search.agent ?? ""}
@@ -97,10 +114,20 @@ export default function History(): ReactNode {
           options={(agents.data?.agents ?? []).map((agent) => [agent.name, agent.name])}
           all="All agents"
         />
-        <Pick label="Time" value={search.since ?? ""} onChange={(since) => set({ since })} options={SPANS.map(([key, name]) => [key, name])} all="Any time" />
+        <Pick
+          label="Time"
+          value={search.since ?? ""}
+          onChange={(since) => set({ since })}
+          options={SPANS.map(([key, name]) => [key, name])}
+          all="Any time"
+        />
         <span className="col-span-2 sm:ml-auto flex gap-2 justify-end">
           {filtered && (
-            <button type="button" className="cops-button" onClick={() => void navigate({ to: "/executions", search: {}, replace: true })}>
+            <button
+              type="button"
+              className="cops-button"
+              onClick={() => void navigate({ to: "/executions", search: {}, replace: true })}
+            >
               Clear
             </button>
           )}
@@ -126,11 +153,18 @@ export default function History(): ReactNode {
               type="checkbox"
               className="size-4 accent-accent"
               checked={chosen.size === stoppable.length && stoppable.length > 0}
-              onChange={(event) => setChosen(new Set(event.target.checked ? stoppable.map((record) => record.executionId) : []))}
+              onChange={(event) =>
+                setChosen(new Set(event.target.checked ? stoppable.map((record) => record.executionId) : []))
+              }
             />
             All that run or wait ({stoppable.length})
           </label>
-          <button type="button" className="cops-button cops-stop ml-auto" disabled={chosen.size === 0} onClick={() => setAsking(true)}>
+          <button
+            type="button"
+            className="cops-button cops-stop ml-auto"
+            disabled={chosen.size === 0}
+            onClick={() => setAsking(true)}
+          >
             Stop {chosen.size > 0 ? formatPlural(chosen.size, "execution") : "chosen"}
           </button>
         </div>
@@ -161,11 +195,22 @@ export default function History(): ReactNode {
         }
       />
       {page.hasNextPage && (
-        <button type="button" className="cops-button justify-self-center" disabled={page.isFetchingNextPage} onClick={() => void page.fetchNextPage()}>
+        <button
+          type="button"
+          className="cops-button justify-self-center"
+          disabled={page.isFetchingNextPage}
+          onClick={() => void page.fetchNextPage()}
+        >
           {page.isFetchingNextPage ? "Loading…" : "Older"}
         </button>
       )}
-      <Confirm open={asking} title={`Stop ${formatPlural(chosen.size, "execution")}?`} action="Stop them" onClose={() => setAsking(false)} onConfirm={() => void stopChosen()}>
+      <Confirm
+        open={asking}
+        title={`Stop ${formatPlural(chosen.size, "execution")}?`}
+        action="Stop them"
+        onClose={() => setAsking(false)}
+        onConfirm={() => void stopChosen()}
+      >
         Everything they have started is ended as well.
       </Confirm>
     </main>
@@ -230,9 +275,20 @@ function SearchBox({ value, onChange }: { value: string; onChange(value: string)
   );
 }
 
-function Pick(props: { label: string; value: string; options: readonly (readonly [string, string])[]; all: string; onChange(value: string): void }): ReactNode {
+function Pick(props: {
+  label: string;
+  value: string;
+  options: readonly (readonly [string, string])[];
+  all: string;
+  onChange(value: string): void;
+}): ReactNode {
   return (
-    <select className="text-input pr-6!" aria-label={props.label} value={props.value} onChange={(event) => props.onChange(event.target.value)}>
+    <select
+      className="text-input pr-6!"
+      aria-label={props.label}
+      value={props.value}
+      onChange={(event) => props.onChange(event.target.value)}
+    >
       <option value="">{props.all}</option>
       {props.options.map(([value, name]) => (
         <option key={value} value={value}>
@@ -249,5 +305,7 @@ function statusesOf(status: string): readonly Status[] {
 }
 
 function clean(search: HistorySearch): HistorySearch {
-  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value !== ""));
+  return Object.fromEntries(
+    Object.entries(search).filter(([, value]) => value !== undefined && value !== ""),
+  );
 }

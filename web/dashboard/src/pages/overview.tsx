@@ -9,8 +9,8 @@ import { sayError } from "../lib/toasts.ts";
 import { toneOf } from "../lib/words.ts";
 import { Notice, Placeholder } from "../parts/notice.tsx";
 import { RecordsTable } from "../parts/records-table.tsx";
-import { RunningCard } from "../parts/running-card.tsx";
 import { RunRow } from "../parts/run-row.tsx";
+import { RunningCard } from "../parts/running-card.tsx";
 import { SystemStrip } from "../parts/system-strip.tsx";
 
 /** Live tails shown at once; each costs a subscription. */
@@ -27,7 +27,11 @@ export function Overview(): ReactNode {
   const problems = agents.data?.problems ?? [];
   const first = ready && all.length === 0;
   return (
-    <main id="main" className="w-full max-w-[1180px] mx-auto px-4 pt-5 pb-12 grid gap-[26px] content-start" data-stale={status !== "open" || undefined}>
+    <main
+      id="main"
+      className="w-full max-w-[1180px] mx-auto px-4 pt-5 pb-12 grid gap-[26px] content-start"
+      data-stale={status !== "open" || undefined}
+    >
       <h1 className="sr-only">Overview</h1>
       <SystemStrip />
       {first ? (
@@ -42,7 +46,13 @@ export function Overview(): ReactNode {
               </Link>
             )}
           </div>
-          {agents.isPending ? <div className="h-[34px]" /> : agents.isError ? <p className="text-failed">{agents.error.message}</p> : <RunRow agents={listed} />}
+          {agents.isPending ? (
+            <div className="h-[34px]" />
+          ) : agents.isError ? (
+            <p className="text-failed">{agents.error.message}</p>
+          ) : (
+            <RunRow agents={listed} />
+          )}
         </section>
       )}
       {first && listed.length > 1 && (
@@ -76,14 +86,21 @@ function Recent({ records }: { records: readonly ExecutionRecord[] }): ReactNode
   const [agent, setAgent] = useState("");
   const names = useMemo(() => [...new Set(records.map((record) => record.agentType))].sort(), [records]);
   const shown = records
-    .filter((record) => (state === "" || toneOf(record) === state) && (agent === "" || record.agentType === agent))
+    .filter(
+      (record) => (state === "" || toneOf(record) === state) && (agent === "" || record.agentType === agent),
+    )
     .slice(0, RECENT);
   return (
     <section aria-labelledby="recent">
       <div className="head-row">
         <h2 id="recent">Recent</h2>
         <span className="ml-auto flex items-baseline gap-2 text-[12px]">
-          <Filter label="State" value={state} values={["completed", "warning", "critical", "failed", "cancelled"]} onChange={setState} />
+          <Filter
+            label="State"
+            value={state}
+            values={["completed", "warning", "critical", "failed", "cancelled"]}
+            onChange={setState}
+          />
           <Filter label="Agent" value={agent} values={names} onChange={setAgent} />
           <Link to="/executions" className="link font-[550]">
             All
@@ -106,9 +123,19 @@ function Recent({ records }: { records: readonly ExecutionRecord[] }): ReactNode
   );
 }
 
-function Filter(props: { label: string; value: string; values: readonly string[]; onChange(value: string): void }): ReactNode {
+function Filter(props: {
+  label: string;
+  value: string;
+  values: readonly string[];
+  onChange(value: string): void;
+}): ReactNode {
   return (
-    <select className="quiet-select" aria-label={props.label} value={props.value} onChange={(event) => props.onChange(event.target.value)}>
+    <select
+      className="quiet-select"
+      aria-label={props.label}
+      value={props.value}
+      onChange={(event) => props.onChange(event.target.value)}
+    >
       <option value="">{props.label}: all ▾</option>
       {props.values.map((value) => (
         <option key={value} value={value}>
@@ -152,7 +179,10 @@ function Welcome(): ReactNode {
         )
       }
     >
-      <p>A health check takes a few seconds: CPU, memory, disks, processes, network. You watch every step, and it ends with a report.</p>
+      <p>
+        A health check takes a few seconds: CPU, memory, disks, processes, network. You watch every step, and
+        it ends with a report.
+      </p>
     </Notice>
   );
 }

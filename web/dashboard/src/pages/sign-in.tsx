@@ -31,7 +31,13 @@ export function SignIn({ onSignedIn }: { onSignedIn(): void }): ReactNode {
       if (location.pathname.endsWith("/login")) history.replaceState(null, "", serverUrl("./"));
       onSignedIn();
     } catch (error) {
-      setProblem(error instanceof TypeError ? "The server does not answer. Is it running?" : error instanceof Error ? error.message : String(error));
+      setProblem(
+        error instanceof TypeError
+          ? "The server does not answer. Is it running?"
+          : error instanceof Error
+            ? error.message
+            : String(error),
+      );
     } finally {
       setSending(false);
     }
@@ -44,10 +50,12 @@ export function SignIn({ onSignedIn }: { onSignedIn(): void }): ReactNode {
       </div>
       <div className="box p-6 grid gap-5">
         <div className="grid gap-1.5">
-          <h1 className="text-[15px] font-semibold">{used ? "This link has been used, or is too old" : "Sign in"}</h1>
+          <h1 className="text-[15px] font-semibold">
+            {used ? "This link has been used, or is too old" : "Sign in"}
+          </h1>
           <p className="text-ink-2">
-            Open the link that <code className="font-mono text-[12.5px] text-ink">claudeops serve</code> printed: it signs this browser in. Each link
-            works once.
+            Open the link that <code className="font-mono text-[12.5px] text-ink">claudeops serve</code>{" "}
+            printed: it signs this browser in. Each link works once.
           </p>
         </div>
         <form className="grid gap-3" onSubmit={submit} noValidate>
@@ -65,7 +73,8 @@ export function SignIn({ onSignedIn }: { onSignedIn(): void }): ReactNode {
               onChange={(event) => setToken(event.target.value)}
             />
             <span id="token-about" className="cops-about">
-              <code className="font-mono text-[12px]">claudeops token</code> prints it on the server's machine.
+              <code className="font-mono text-[12px]">claudeops token</code> prints it on the server's
+              machine.
             </span>
           </div>
           {problem && (

@@ -1,4 +1,11 @@
-import { formatBytes, formatCount, formatDuration, useConnection, useExecutions, useSystemStatus } from "@claudeops/react";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  useConnection,
+  useExecutions,
+  useSystemStatus,
+} from "@claudeops/react";
 import { lazy, type ReactNode, Suspense } from "react";
 import { useSession } from "../lib/queries.ts";
 import { useTitle } from "../lib/title.ts";
@@ -28,14 +35,34 @@ export default function System(): ReactNode {
       ) : (
         <>
           <section className="grid md:grid-cols-2 gap-2.5" aria-label="Charts">
-            <Panel name="CPU" value={`${Math.round(status.cpu)} %`} more={`load ${status.load.map((load) => load.toFixed(2)).join("  ")}`}>
+            <Panel
+              name="CPU"
+              value={`${Math.round(status.cpu)} %`}
+              more={`load ${status.load.map((load) => load.toFixed(2)).join("  ")}`}
+            >
               <Suspense fallback={<div className="h-[140px]" />}>
-                <Chart times={times} values={history.map((sample) => sample.cpu)} max={100} unit="%" label="CPU" />
+                <Chart
+                  times={times}
+                  values={history.map((sample) => sample.cpu)}
+                  max={100}
+                  unit="%"
+                  label="CPU"
+                />
               </Suspense>
             </Panel>
-            <Panel name="Memory" value={`${Math.round(status.memory.percent)} %`} more={`${formatBytes(status.memory.used)} of ${formatBytes(status.memory.total)}`}>
+            <Panel
+              name="Memory"
+              value={`${Math.round(status.memory.percent)} %`}
+              more={`${formatBytes(status.memory.used)} of ${formatBytes(status.memory.total)}`}
+            >
               <Suspense fallback={<div className="h-[140px]" />}>
-                <Chart times={times} values={history.map((sample) => sample.memory.percent)} max={100} unit="%" label="Memory" />
+                <Chart
+                  times={times}
+                  values={history.map((sample) => sample.memory.percent)}
+                  max={100}
+                  unit="%"
+                  label="Memory"
+                />
               </Suspense>
             </Panel>
           </section>
@@ -45,11 +72,16 @@ export default function System(): ReactNode {
             </div>
             <div className="box px-4 py-3 grid gap-2" data-tone={loadTone(status.disk.percent)}>
               <div className="flex items-baseline gap-3">
-                <b className="text-[19px] font-semibold tracking-[-0.02em]">{Math.round(status.disk.percent)} %</b>
+                <b className="text-[19px] font-semibold tracking-[-0.02em]">
+                  {Math.round(status.disk.percent)} %
+                </b>
                 <span className="text-ink-2">
-                  {formatBytes(status.disk.used)} of {formatBytes(status.disk.total)}, {formatBytes(Math.max(0, status.disk.total - status.disk.used))} free
+                  {formatBytes(status.disk.used)} of {formatBytes(status.disk.total)},{" "}
+                  {formatBytes(Math.max(0, status.disk.total - status.disk.used))} free
                 </span>
-                <span className="ml-auto font-mono text-[12.5px] text-ink-3 truncate">{status.disk.path}</span>
+                <span className="ml-auto font-mono text-[12.5px] text-ink-3 truncate">
+                  {status.disk.path}
+                </span>
               </div>
               <Bar percent={status.disk.percent} />
             </div>
@@ -66,12 +98,15 @@ export default function System(): ReactNode {
             <dd>{session.data?.version || "–"}</dd>
             <dt>Executions</dt>
             <dd>
-              {formatCount(active.filter((record) => record.status !== "queued").length)} running, {formatCount(active.filter((record) => record.status === "queued").length)} queued
+              {formatCount(active.filter((record) => record.status !== "queued").length)} running,{" "}
+              {formatCount(active.filter((record) => record.status === "queued").length)} queued
             </dd>
             <dt>Signed in</dt>
             <dd>
               {session.data?.id ?? connection.user?.id ?? "–"}
-              {session.data?.permissions?.length ? <span className="text-ink-3"> ({session.data.permissions.join(", ")})</span> : null}
+              {session.data?.permissions?.length ? (
+                <span className="text-ink-3"> ({session.data.permissions.join(", ")})</span>
+              ) : null}
             </dd>
           </dl>
         </section>
@@ -83,18 +118,33 @@ export default function System(): ReactNode {
             <dt>State</dt>
             <dd>{connection.status}</dd>
             <dt>Over</dt>
-            <dd>{connection.transport === "websocket" ? "WebSocket" : connection.transport === "sse" ? "event stream (WebSocket is blocked)" : connection.transport === "poll" ? "long polling (nothing better gets through)" : "–"}</dd>
+            <dd>
+              {connection.transport === "websocket"
+                ? "WebSocket"
+                : connection.transport === "sse"
+                  ? "event stream (WebSocket is blocked)"
+                  : connection.transport === "poll"
+                    ? "long polling (nothing better gets through)"
+                    : "–"}
+            </dd>
             <dt>Latency</dt>
             <dd>{connection.latencyMs === null ? "–" : formatDuration(Math.max(1, connection.latencyMs))}</dd>
             <dt>Since</dt>
-            <dd>{connection.openSince === null ? "–" : new Date(connection.openSince).toLocaleTimeString([], { hour12: false })}</dd>
+            <dd>
+              {connection.openSince === null
+                ? "–"
+                : new Date(connection.openSince).toLocaleTimeString([], { hour12: false })}
+            </dd>
             {connection.history.length > 0 && (
               <>
                 <dt>Problems</dt>
                 <dd className="grid gap-0.5">
                   {[...connection.history].reverse().map((problem) => (
                     <span key={problem.at}>
-                      <span className="text-ink-3">{new Date(problem.at).toLocaleTimeString([], { hour12: false })}</span> {problem.message}
+                      <span className="text-ink-3">
+                        {new Date(problem.at).toLocaleTimeString([], { hour12: false })}
+                      </span>{" "}
+                      {problem.message}
                     </span>
                   ))}
                 </dd>
@@ -107,7 +157,17 @@ export default function System(): ReactNode {
   );
 }
 
-function Panel({ name, value, more, children }: { name: string; value: string; more: string; children: ReactNode }): ReactNode {
+function Panel({
+  name,
+  value,
+  more,
+  children,
+}: {
+  name: string;
+  value: string;
+  more: string;
+  children: ReactNode;
+}): ReactNode {
   return (
     <div className="box px-4 pt-3 pb-2">
       <div className="flex items-baseline gap-3 mb-1">

@@ -14,7 +14,16 @@ export interface DialogProps {
 }
 
 /** A dialog over the page; on a phone a sheet from below. */
-export function Dialog({ open, onClose, title, description, children, width = 520, bare, initialFocus }: DialogProps): ReactNode {
+export function Dialog({
+  open,
+  onClose,
+  title,
+  description,
+  children,
+  width = 520,
+  bare,
+  initialFocus,
+}: DialogProps): ReactNode {
   return (
     <Base.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Base.Portal>

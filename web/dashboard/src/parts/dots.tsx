@@ -8,7 +8,11 @@ import { toneOf } from "../lib/words.ts";
 export function Dots({ records }: { readonly records: readonly ExecutionRecord[] }): ReactNode {
   if (records.length === 0) return <span>never run lately</span>;
   return (
-    <span className="inline-flex gap-1" aria-label={`Last ${formatPlural(records.length, "run")}`} role="group">
+    <span
+      className="inline-flex gap-1"
+      aria-label={`Last ${formatPlural(records.length, "run")}`}
+      role="group"
+    >
       {[...records].reverse().map((record) => (
         <Link
           key={record.executionId}

@@ -1,4 +1,14 @@
-import { formatBytes, formatClock, formatCount, formatDuration, formatInstant, formatPlural, formatShort, StatusBadge, StatusShape } from "@claudeops/react";
+import {
+  formatBytes,
+  formatClock,
+  formatCount,
+  formatDuration,
+  formatInstant,
+  formatPlural,
+  formatShort,
+  StatusBadge,
+  StatusShape,
+} from "@claudeops/react";
 import type { ReactNode } from "react";
 import { loadTone } from "./system-strip.tsx";
 
@@ -20,18 +30,56 @@ export interface HealthResult {
     readonly rebootRequired: boolean;
   };
   readonly metrics: {
-    readonly cpu: { readonly percent: number; readonly perCore: readonly number[] | null; readonly user: number; readonly system: number; readonly ioWait: number; readonly steal: number };
-    readonly load: { readonly one: number; readonly five: number; readonly fifteen: number; readonly perCore: number };
-    readonly memory: { readonly total: number; readonly used: number; readonly available: number; readonly cached: number; readonly percent: number };
+    readonly cpu: {
+      readonly percent: number;
+      readonly perCore: readonly number[] | null;
+      readonly user: number;
+      readonly system: number;
+      readonly ioWait: number;
+      readonly steal: number;
+    };
+    readonly load: {
+      readonly one: number;
+      readonly five: number;
+      readonly fifteen: number;
+      readonly perCore: number;
+    };
+    readonly memory: {
+      readonly total: number;
+      readonly used: number;
+      readonly available: number;
+      readonly cached: number;
+      readonly percent: number;
+    };
     readonly swap: { readonly total: number; readonly used: number; readonly percent: number };
     readonly disks: readonly HealthDisk[] | null;
-    readonly processes: { readonly total: number; readonly running: number; readonly zombies: number; readonly topByCpu: readonly HealthProcess[] | null; readonly topByMemory: readonly HealthProcess[] | null };
+    readonly processes: {
+      readonly total: number;
+      readonly running: number;
+      readonly zombies: number;
+      readonly topByCpu: readonly HealthProcess[] | null;
+      readonly topByMemory: readonly HealthProcess[] | null;
+    };
     readonly network: readonly HealthInterface[] | null;
-    readonly services: { readonly systemd: boolean; readonly failed: readonly { readonly name: string; readonly description: string }[] | null };
+    readonly services: {
+      readonly systemd: boolean;
+      readonly failed: readonly { readonly name: string; readonly description: string }[] | null;
+    };
     readonly clock: { readonly known: boolean; readonly synchronized: boolean; readonly offsetMs: number };
-    readonly docker?: { readonly available: boolean; readonly reason?: string; readonly running: number; readonly containers: readonly HealthContainer[] | null };
+    readonly docker?: {
+      readonly available: boolean;
+      readonly reason?: string;
+      readonly running: number;
+      readonly containers: readonly HealthContainer[] | null;
+    };
   };
-  readonly findings: readonly { readonly id: string; readonly severity: "info" | "warning" | "critical"; readonly title: string; readonly evidence: string; readonly recommendation: string }[];
+  readonly findings: readonly {
+    readonly id: string;
+    readonly severity: "info" | "warning" | "critical";
+    readonly title: string;
+    readonly evidence: string;
+    readonly recommendation: string;
+  }[];
   readonly unchecked?: readonly { readonly check: string; readonly reason: string }[];
 }
 
@@ -107,8 +155,10 @@ export function HealthReport({ report }: { readonly report: HealthResult }): Rea
         </div>
         <p className="text-[15px] text-ink-2">{sentence(report.summary)}</p>
         <p className="text-ink-3">
-          {host.hostname} · {host.platform || "unknown system"} · {host.kernel} · up {uptime(host.uptimeSeconds)} · checked{" "}
-          <time dateTime={report.checkedAt}>{formatInstant(Date.parse(report.checkedAt)).slice(0, 19)}</time> in {formatDuration(report.durationMs)}
+          {host.hostname} · {host.platform || "unknown system"} · {host.kernel} · up{" "}
+          {uptime(host.uptimeSeconds)} · checked{" "}
+          <time dateTime={report.checkedAt}>{formatInstant(Date.parse(report.checkedAt)).slice(0, 19)}</time>{" "}
+          in {formatDuration(report.durationMs)}
           {host.rebootRequired && " · a restart is due"}
         </p>
       </header>
@@ -142,10 +192,30 @@ export function HealthReport({ report }: { readonly report: HealthResult }): Rea
       )}
 
       <section className="box grid grid-cols-2 sm:grid-cols-4" aria-label="Figures">
-        <Meter name="CPU" percent={metrics.cpu.percent} more={`${formatPlural(host.cores, "core")}${metrics.cpu.ioWait >= 1 ? `, ${Math.round(metrics.cpu.ioWait)} % waits for disks` : ""}`} />
-        <Meter name="Memory" percent={metrics.memory.percent} more={`${formatBytes(metrics.memory.used)} of ${formatBytes(metrics.memory.total)}`} />
-        <Meter name="Swap" percent={metrics.swap.total === 0 ? undefined : metrics.swap.percent} more={metrics.swap.total === 0 ? "there is none" : `${formatBytes(metrics.swap.used)} of ${formatBytes(metrics.swap.total)}`} />
-        <Plain name="Load" value={metrics.load.five.toFixed(2)} more={`${metrics.load.one.toFixed(2)} now, ${metrics.load.perCore.toFixed(2)} per core`} />
+        <Meter
+          name="CPU"
+          percent={metrics.cpu.percent}
+          more={`${formatPlural(host.cores, "core")}${metrics.cpu.ioWait >= 1 ? `, ${Math.round(metrics.cpu.ioWait)} % waits for disks` : ""}`}
+        />
+        <Meter
+          name="Memory"
+          percent={metrics.memory.percent}
+          more={`${formatBytes(metrics.memory.used)} of ${formatBytes(metrics.memory.total)}`}
+        />
+        <Meter
+          name="Swap"
+          percent={metrics.swap.total === 0 ? undefined : metrics.swap.percent}
+          more={
+            metrics.swap.total === 0
+              ? "there is none"
+              : `${formatBytes(metrics.swap.used)} of ${formatBytes(metrics.swap.total)}`
+          }
+        />
+        <Plain
+          name="Load"
+          value={metrics.load.five.toFixed(2)}
+          more={`${metrics.load.one.toFixed(2)} now, ${metrics.load.perCore.toFixed(2)} per core`}
+        />
       </section>
 
       {disks.length > 0 && (
@@ -158,11 +228,21 @@ export function HealthReport({ report }: { readonly report: HealthResult }): Rea
                   {disk.readOnly && <span className="text-ink-3 font-sans"> read-only</span>}
                 </td>
                 <td className={`${cell} w-[30%]`} data-tone={loadTone(disk.percent)}>
-                  {disk.unresponsive ? <span className="text-failed">does not answer</span> : <Bar percent={disk.percent} />}
+                  {disk.unresponsive ? (
+                    <span className="text-failed">does not answer</span>
+                  ) : (
+                    <Bar percent={disk.percent} />
+                  )}
                 </td>
-                <td className={`${cell} text-right w-0 pl-0!`}>{disk.unresponsive ? "" : `${Math.round(disk.percent)} %`}</td>
-                <td className={`${cell} text-right text-ink-2`}>{disk.unresponsive ? "" : formatBytes(disk.free)}</td>
-                <td className={`${cell} text-right text-ink-2 hidden sm:table-cell`}>{disk.inodes > 0 ? `${Math.round(disk.inodesPercent)} %` : "–"}</td>
+                <td className={`${cell} text-right w-0 pl-0!`}>
+                  {disk.unresponsive ? "" : `${Math.round(disk.percent)} %`}
+                </td>
+                <td className={`${cell} text-right text-ink-2`}>
+                  {disk.unresponsive ? "" : formatBytes(disk.free)}
+                </td>
+                <td className={`${cell} text-right text-ink-2 hidden sm:table-cell`}>
+                  {disk.inodes > 0 ? `${Math.round(disk.inodesPercent)} %` : "–"}
+                </td>
               </tr>
             ))}
           </Table>
@@ -185,7 +265,9 @@ export function HealthReport({ report }: { readonly report: HealthResult }): Rea
                   <td className={cell}>
                     {container.state}
                     {container.health ? `, ${container.health}` : ""}
-                    {container.restarts > 0 && <span className="text-warning"> · {formatPlural(container.restarts, "restart")}</span>}
+                    {container.restarts > 0 && (
+                      <span className="text-warning"> · {formatPlural(container.restarts, "restart")}</span>
+                    )}
                   </td>
                   <td className={`${cell} text-right text-ink-2`}>{container.cpuPercent.toFixed(1)} %</td>
                   <td className={`${cell} text-right text-ink-2`}>{formatBytes(container.memory)}</td>
@@ -202,14 +284,16 @@ export function HealthReport({ report }: { readonly report: HealthResult }): Rea
         <dl className="box px-4 py-3 grid sm:grid-cols-[auto_1fr] gap-x-8 gap-y-1.5 [&_dt]:text-ink-3">
           <dt>Processes</dt>
           <dd>
-            {formatCount(metrics.processes.total)}, {formatCount(metrics.processes.running)} running, {formatPlural(metrics.processes.zombies, "zombie")}
+            {formatCount(metrics.processes.total)}, {formatCount(metrics.processes.running)} running,{" "}
+            {formatPlural(metrics.processes.zombies, "zombie")}
           </dd>
           <dt>Network</dt>
           <dd className="grid gap-0.5">
             {(metrics.network ?? []).map((nic) => (
               <span key={nic.name}>
                 {nic.name}: {formatBytes(nic.receivePerSecond)}/s in, {formatBytes(nic.sendPerSecond)}/s out
-                {nic.errors + nic.drops > 0 && `, ${formatShort(nic.errors)} errors, ${formatShort(nic.drops)} drops since start`}
+                {nic.errors + nic.drops > 0 &&
+                  `, ${formatShort(nic.errors)} errors, ${formatShort(nic.drops)} drops since start`}
               </span>
             ))}
           </dd>
@@ -222,7 +306,13 @@ export function HealthReport({ report }: { readonly report: HealthResult }): Rea
                 : (metrics.services.failed ?? []).map((unit) => unit.name).join(", ")}
           </dd>
           <dt>Clock</dt>
-          <dd>{!metrics.clock.known ? "could not be asked" : metrics.clock.synchronized ? `in time, ${metrics.clock.offsetMs.toFixed(1)} ms off` : "is not kept in time"}</dd>
+          <dd>
+            {!metrics.clock.known
+              ? "could not be asked"
+              : metrics.clock.synchronized
+                ? `in time, ${metrics.clock.offsetMs.toFixed(1)} ms off`
+                : "is not kept in time"}
+          </dd>
           {host.cpuModel && (
             <>
               <dt>Processor</dt>
@@ -259,14 +349,25 @@ function Block({ name, children }: { name: string; children: ReactNode }): React
   );
 }
 
-function Table({ head, numeric, children }: { head: readonly string[]; numeric: readonly number[]; children: ReactNode }): ReactNode {
+function Table({
+  head,
+  numeric,
+  children,
+}: {
+  head: readonly string[];
+  numeric: readonly number[];
+  children: ReactNode;
+}): ReactNode {
   return (
     <div className="box overflow-x-auto">
       <table className="w-full border-collapse">
         <thead>
           <tr>
             {head.map((name, index) => (
-              <th key={name} className={`px-3.5 py-1.5 font-medium text-ink-3 text-[12px] ${numeric.includes(index) ? "text-right" : "text-left"} ${name === "Inodes" ? "hidden sm:table-cell" : ""}`}>
+              <th
+                key={name}
+                className={`px-3.5 py-1.5 font-medium text-ink-3 text-[12px] ${numeric.includes(index) ? "text-right" : "text-left"} ${name === "Inodes" ? "hidden sm:table-cell" : ""}`}
+              >
                 {name}
               </th>
             ))}
@@ -285,7 +386,10 @@ function Busiest({ name, processes }: { name: string; processes: readonly Health
       <Table head={["Process", "CPU", "Memory"]} numeric={[1, 2]}>
         {processes.map((process) => (
           <tr key={process.pid} className="border-t border-line">
-            <td className={`${cell} w-full max-w-0 truncate`} title={`pid ${process.pid}${process.user ? `, ${process.user}` : ""}`}>
+            <td
+              className={`${cell} w-full max-w-0 truncate`}
+              title={`pid ${process.pid}${process.user ? `, ${process.user}` : ""}`}
+            >
               {process.name} <span className="text-ink-3">{process.pid}</span>
             </td>
             <td className={`${cell} text-right text-ink-2`}>{process.cpuPercent.toFixed(1)} %</td>
@@ -297,9 +401,18 @@ function Busiest({ name, processes }: { name: string; processes: readonly Health
   );
 }
 
-const figure = "px-4 py-3 min-w-0 border-line border-t sm:border-t-0 sm:border-l nth-[-n+2]:border-t-0 even:border-l sm:first:border-l-0 grid gap-1 content-start";
+const figure =
+  "px-4 py-3 min-w-0 border-line border-t sm:border-t-0 sm:border-l nth-[-n+2]:border-t-0 even:border-l sm:first:border-l-0 grid gap-1 content-start";
 
-function Meter({ name, percent, more }: { name: string; percent: number | undefined; more: string }): ReactNode {
+function Meter({
+  name,
+  percent,
+  more,
+}: {
+  name: string;
+  percent: number | undefined;
+  more: string;
+}): ReactNode {
   return (
     <div className={figure} data-tone={loadTone(percent)}>
       <span className="text-ink-3 text-[12px]">{name}</span>

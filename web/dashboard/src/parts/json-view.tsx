@@ -2,5 +2,9 @@ import type { ReactNode } from "react";
 
 /** Any value as indented JSON. */
 export function JsonView({ value }: { readonly value: unknown }): ReactNode {
-  return <pre className="font-mono text-[12.5px] leading-5 whitespace-pre-wrap wrap-anywhere">{JSON.stringify(value, null, 2)}</pre>;
+  return (
+    <pre className="font-mono text-[12.5px] leading-5 whitespace-pre-wrap wrap-anywhere">
+      {JSON.stringify(value, null, 2)}
+    </pre>
+  );
 }

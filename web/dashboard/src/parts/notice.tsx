@@ -1,10 +1,20 @@
 import type { ReactNode } from "react";
 
 /** Something is missing or wrong: what, and what to do. */
-export function Notice(props: { readonly title: string; readonly children?: ReactNode; readonly actions?: ReactNode; readonly tone?: "failed" }): ReactNode {
+export function Notice(props: {
+  readonly title: string;
+  readonly children?: ReactNode;
+  readonly actions?: ReactNode;
+  readonly tone?: "failed";
+}): ReactNode {
   return (
-    <div className="box px-6 py-10 grid justify-items-center gap-3 text-center" role={props.tone === "failed" ? "alert" : undefined}>
-      <h2 className={`text-[15px] font-semibold ${props.tone === "failed" ? "text-failed" : ""}`}>{props.title}</h2>
+    <div
+      className="box px-6 py-10 grid justify-items-center gap-3 text-center"
+      role={props.tone === "failed" ? "alert" : undefined}
+    >
+      <h2 className={`text-[15px] font-semibold ${props.tone === "failed" ? "text-failed" : ""}`}>
+        {props.title}
+      </h2>
       {props.children && <div className="text-ink-2 max-w-[60ch] grid gap-2">{props.children}</div>}
       {props.actions && <div className="flex flex-wrap justify-center gap-2 pt-1">{props.actions}</div>}
     </div>

@@ -22,7 +22,9 @@ export function Rate({ executionId }: { readonly executionId: string }): ReactNo
     <section>
       <div className="head-row">
         <h2>Lines a second</h2>
-        <span className="ml-auto text-ink-2">{rates.length > 0 ? formatShort(Math.round(rates.at(-1) ?? 0)) : ""}</span>
+        <span className="ml-auto text-ink-2">
+          {rates.length > 0 ? formatShort(Math.round(rates.at(-1) ?? 0)) : ""}
+        </span>
       </div>
       <Sparkline values={rates} className="w-full h-14" />
     </section>

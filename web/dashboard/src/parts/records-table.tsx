@@ -70,7 +70,10 @@ export function RecordsTable({ records, chosen, onChoose, label }: RecordsTableP
                   {record.agentType}
                 </Link>
               </td>
-              <td className={`${cell} max-w-0 truncate text-ink-2 hidden sm:table-cell`} title={summaryOf(record)}>
+              <td
+                className={`${cell} max-w-0 truncate text-ink-2 hidden sm:table-cell`}
+                title={summaryOf(record)}
+              >
                 {summaryOf(record)}
               </td>
               <td className={`${cell} w-0 text-ink-3 hidden sm:table-cell`}>{triggerShort(record)}</td>
@@ -79,7 +82,10 @@ export function RecordsTable({ records, chosen, onChoose, label }: RecordsTableP
               </td>
               <td className={`${cell} text-right text-ink-2 sm:w-0`}>
                 {record.terminal ? (
-                  <time dateTime={record.endedAt} title={formatInstant(Date.parse(record.endedAt ?? record.queuedAt))}>
+                  <time
+                    dateTime={record.endedAt}
+                    title={formatInstant(Date.parse(record.endedAt ?? record.queuedAt))}
+                  >
                     {formatWhen(Date.parse(record.endedAt ?? record.queuedAt), now)}
                   </time>
                 ) : (

@@ -10,7 +10,10 @@ export default function Report({ result }: { readonly result: unknown }): ReactN
   if (typeof result === "string") {
     return <div className="max-w-[80ch] mx-auto px-4 py-6 whitespace-pre-wrap wrap-anywhere">{result}</div>;
   }
-  const fields = typeof result === "object" && result !== null && !Array.isArray(result) ? Object.entries(result as Record<string, unknown>) : null;
+  const fields =
+    typeof result === "object" && result !== null && !Array.isArray(result)
+      ? Object.entries(result as Record<string, unknown>)
+      : null;
   const status = reportStatus(result);
   return (
     <div className="max-w-[900px] mx-auto px-4 py-6 grid gap-4">

@@ -12,7 +12,12 @@ export default function RunDialog(props: {
 }): ReactNode {
   const { agent } = props;
   return (
-    <Dialog open={props.open} onClose={props.onClose} title={agent.title || agent.name} description={agent.description}>
+    <Dialog
+      open={props.open}
+      onClose={props.onClose}
+      title={agent.title || agent.name}
+      description={agent.description}
+    >
       <AgentForm agent={agent} initial={props.initial} onSubmit={props.onRun} onCancel={props.onClose} />
     </Dialog>
   );

@@ -60,7 +60,9 @@ function QuickAction({ agent, primary }: { agent: AgentDefinition; primary: bool
         onClick={run}
       >
         {agent.title || agent.name}
-        {hint && <em className={`not-italic font-[450] ml-2 ${primary ? "opacity-80" : "text-ink-3"}`}>{hint}</em>}
+        {hint && (
+          <em className={`not-italic font-[450] ml-2 ${primary ? "opacity-80" : "text-ink-3"}`}>{hint}</em>
+        )}
       </button>
       {!asks && fields.length > 0 && (
         <button

@@ -14,9 +14,12 @@ export function Sparkline({ values, max, span = 60, className }: SparklineProps)
   if (values.length < 2) return <svg className={className} aria-hidden="true" />;
   const shown = values.slice(-span);
   const top = Math.max(max ?? 0, ...(max === undefined ? shown : []), 1e-9);
-  const step = 100 / (span - 1);
+  // A past of seconds fills a third of the width, so that something is seen at once.
+  const step = 100 / Math.max(20, Math.min(span, shown.length) - 1);
   const left = 100 - (shown.length - 1) * step;
-  const points = shown.map((value, i) => `${(left + i * step).toFixed(1)} ${(29 - (Math.min(value, top) / top) * 27).toFixed(1)}`);
+  const points = shown.map(
+    (value, i) => `${(left + i * step).toFixed(1)} ${(29 - (Math.min(value, top) / top) * 27).toFixed(1)}`,
+  );
   const line = `M${points.join("L")}`;
   return (
     <svg className={className} viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true">

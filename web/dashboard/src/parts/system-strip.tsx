@@ -18,9 +18,13 @@ export function SystemStrip(): ReactNode {
   return (
     <section className="box grid grid-cols-2 sm:grid-cols-5" aria-label="System">
       <Figure name="CPU" percent={status?.cpu} values={history.map((sample) => sample.cpu)} />
-      <Figure name="Memory" percent={status?.memory.percent} values={history.map((sample) => sample.memory.percent)} />
       <Figure
-        name={`Disk ${status ? mountName(status.disk.path) : ""}`}
+        name="Memory"
+        percent={status?.memory.percent}
+        values={history.map((sample) => sample.memory.percent)}
+      />
+      <Figure
+        name="Disk"
         percent={status?.disk.percent}
         values={history.map((sample) => sample.disk.percent)}
       />
@@ -30,39 +34,57 @@ export function SystemStrip(): ReactNode {
   );
 }
 
-const cell = "px-3.5 py-2.5 min-w-0 border-line border-t sm:border-t-0 sm:border-l nth-[-n+2]:border-t-0 even:border-l sm:first:border-l-0";
+const cell =
+  "px-3.5 py-2.5 min-w-0 border-line border-t sm:border-t-0 sm:border-l nth-[-n+2]:border-t-0 even:border-l sm:first:border-l-0";
 
-function Figure({ name, percent, values }: { name: string; percent: number | undefined; values: readonly number[] }): ReactNode {
+function Figure({
+  name,
+  percent,
+  values,
+}: {
+  name: string;
+  percent: number | undefined;
+  values: readonly number[];
+}): ReactNode {
   return (
-    <Link to="/system" className={`${cell} group flex items-end justify-between gap-3`} data-tone={loadTone(percent)}>
+    <Link
+      to="/system"
+      className={`${cell} group flex items-end justify-between gap-3`}
+      data-tone={loadTone(percent)}
+    >
       <span className="min-w-0">
         <span className="block truncate text-ink-3 text-[12px]">{name}</span>
-        <Number value={percent === undefined ? undefined : Math.round(percent)} unit="%" />
+        <Amount value={percent === undefined ? undefined : Math.round(percent)} unit="%" />
       </span>
       <Sparkline values={values} max={100} className="w-[84px] h-[30px] shrink" />
     </Link>
   );
 }
 
-function Count({ name, value, wide }: { name: string; value: number | undefined; wide?: boolean }): ReactNode {
+function Count({
+  name,
+  value,
+  wide,
+}: {
+  name: string;
+  value: number | undefined;
+  wide?: boolean;
+}): ReactNode {
   return (
     <div className={`${cell} ${wide ? "col-span-2 sm:col-span-1 border-l-0! sm:border-l!" : ""}`}>
       <span className="block text-ink-3 text-[12px]">{name}</span>
-      <Number value={value} />
+      <Amount value={value} />
     </div>
   );
 }
 
-function Number({ value, unit }: { value: number | undefined; unit?: string }): ReactNode {
+function Amount({ value, unit }: { value: number | undefined; unit?: string }): ReactNode {
   return (
     <b className="text-[19px] leading-[1.35] tracking-[-0.02em] font-semibold">
       {value ?? "–"}
-      {unit && value !== undefined && <i className="not-italic text-[12px] font-medium text-ink-3 ml-px tracking-normal">{unit}</i>}
+      {unit && value !== undefined && (
+        <i className="not-italic text-[12px] font-medium text-ink-3 ml-px tracking-normal">{unit}</i>
+      )}
     </b>
   );
-}
-
-/** The last part of a long path says enough. */
-function mountName(path: string): string {
-  return path.length <= 14 ? path : `…${path.slice(path.lastIndexOf("/"))}`;
 }

@@ -2,7 +2,15 @@ import { formatWhen, StatusShape, useExecutions, useHub } from "@claudeops/react
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Bot, CornerDownLeft, Keyboard, Play } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  useDeferredValue,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useAgents } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { sayError } from "../lib/toasts.ts";
@@ -20,7 +28,15 @@ interface Entry {
   act(): void;
 }
 
-export default function Palette({ open, onClose, onHelp }: { open: boolean; onClose(): void; onHelp(): void }): ReactNode {
+export default function Palette({
+  open,
+  onClose,
+  onHelp,
+}: {
+  open: boolean;
+  onClose(): void;
+  onHelp(): void;
+}): ReactNode {
   return (
     <Dialog open={open} onClose={onClose} title="Search or run" width={600} bare>
       <Seeker onClose={onClose} onHelp={onHelp} />
@@ -66,14 +82,18 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
         act: close(() => void runner.run(agent, { go: true }).catch(sayError)),
       });
     }
-    const records = new Map([...all.slice(0, 40), ...(found.data?.executions ?? [])].map((record) => [record.executionId, record]));
+    const records = new Map(
+      [...all.slice(0, 40), ...(found.data?.executions ?? [])].map((record) => [record.executionId, record]),
+    );
     for (const record of records.values()) {
       listed.push({
         key: record.executionId,
         group: "Executions",
         icon: <StatusShape status={toneOf(record)} />,
         name: record.agentType,
-        more: [formatWhen(Date.parse(record.queuedAt), Date.now()), summaryOf(record)].filter(Boolean).join(" · "),
+        more: [formatWhen(Date.parse(record.queuedAt), Date.now()), summaryOf(record)]
+          .filter(Boolean)
+          .join(" · "),
         search: `${record.executionId} ${record.agentType} ${record.status} ${summaryOf(record)} ${record.error ?? ""}`,
         act: close(() => void navigate({ to: "/executions/$id", params: { id: record.executionId } })),
       });
@@ -100,13 +120,24 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
         act: close(() => void navigate({ to: "/agents/$name", params: { name: agent.name } })),
       });
     }
-    listed.push({ key: "help", group: "Go to", icon: <Keyboard {...icon} />, name: "Keys", more: "?", search: "keys shortcuts help", act: close(onHelp) });
+    listed.push({
+      key: "help",
+      group: "Go to",
+      icon: <Keyboard {...icon} />,
+      name: "Keys",
+      more: "?",
+      search: "keys shortcuts help",
+      act: close(onHelp),
+    });
     return listed;
   }, [agents.data, all, found.data, navigate, onClose, onHelp, runner]);
 
   const shown = useMemo(() => {
     const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
-    if (words.length === 0) return entries.filter((entry) => entry.group !== "Agents" && entry.group !== "Executions").concat(entries.filter((entry) => entry.group === "Executions").slice(0, 5));
+    if (words.length === 0)
+      return entries
+        .filter((entry) => entry.group !== "Agents" && entry.group !== "Executions")
+        .concat(entries.filter((entry) => entry.group === "Executions").slice(0, 5));
     return entries
       .map((entry) => ({ entry, rank: rank(entry, words) }))
       .filter(({ rank }) => rank > 0)
@@ -122,6 +153,7 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
   const ordered = groups.flatMap(([, inside]) => inside);
   const current = Math.min(at, ordered.length - 1);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after every move
   useEffect(() => {
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
   }, [current, wanted]);
@@ -154,12 +186,25 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
         }}
         onKeyDown={onKeyDown}
       />
-      <div ref={list} id="palette-list" role="listbox" aria-label="Results" className="overflow-y-auto max-h-[50dvh] p-2">
-        {ordered.length === 0 && <p className="px-3 py-6 text-center text-ink-3">{found.isFetching ? "Looking…" : "Nothing like that."}</p>}
+      <div
+        ref={list}
+        id="palette-list"
+        role="listbox"
+        aria-label="Results"
+        className="overflow-y-auto max-h-[50dvh] p-2"
+      >
+        {ordered.length === 0 && (
+          <p className="px-3 py-6 text-center text-ink-3">
+            {found.isFetching ? "Looking…" : "Nothing like that."}
+          </p>
+        )}
         {groups.map(([name, inside]) => (
           // biome-ignore lint/a11y/useSemanticElements: a listbox has groups, not fieldsets
           <div key={name} role="group" aria-label={name}>
-            <div className="px-2 pt-2 pb-1 text-[11px] font-semibold uppercase tracking-[0.04em] text-ink-3" aria-hidden="true">
+            <div
+              className="px-2 pt-2 pb-1 text-[11px] font-semibold uppercase tracking-[0.04em] text-ink-3"
+              aria-hidden="true"
+            >
               {name}
             </div>
             {inside.map((entry) => {
@@ -180,7 +225,9 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
                   <span className="grid place-items-center w-4 text-ink-3">{entry.icon}</span>
                   <span className="flex-none font-[550]">{entry.name}</span>
                   <span className="truncate text-ink-3">{entry.more}</span>
-                  {here === current && <CornerDownLeft size={13} className="ml-auto flex-none text-ink-3" aria-hidden="true" />}
+                  {here === current && (
+                    <CornerDownLeft size={13} className="ml-auto flex-none text-ink-3" aria-hidden="true" />
+                  )}
                 </div>
               );
             })}

@@ -35,12 +35,25 @@ function Frame(): ReactNode {
   const [signingIn, setSigningIn] = useState(false);
   const onExecution = useRouterState({ select: (state) => /\/executions\/./.test(state.location.pathname) });
 
-  const refused = connection.problem?.type === "unauthenticated" || connection.problem?.type === "expired" || isUnauthenticated(session.error);
+  const refused =
+    connection.problem?.type === "unauthenticated" ||
+    connection.problem?.type === "expired" ||
+    isUnauthenticated(session.error);
   // Who never was in sees nothing but the door; who was keeps what is on the screen.
   const outside = refused && session.data === undefined && connection.lastOpenAt === null;
 
-  useFavicon(connection.status === "failed" ? "offline" : active.length > 0 ? "running" : all[0]?.status === "failed" ? "failed" : "idle");
-  useEndNotifications(useCallback((id: string) => void navigate({ to: "/executions/$id", params: { id } }), [navigate]));
+  useFavicon(
+    connection.status === "failed"
+      ? "offline"
+      : active.length > 0
+        ? "running"
+        : all[0]?.status === "failed"
+          ? "failed"
+          : "idle",
+  );
+  useEndNotifications(
+    useCallback((id: string) => void navigate({ to: "/executions/$id", params: { id } }), [navigate]),
+  );
 
   // After a time away everything that was asked for once is asked for again.
   const { openSince } = connection;
@@ -71,7 +84,10 @@ function Frame(): ReactNode {
   }
   return (
     <>
-      <a href="#main" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded-md focus:bg-accent focus:px-3 focus:py-1.5 focus:text-accent-ink">
+      <a
+        href="#main"
+        className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded-md focus:bg-accent focus:px-3 focus:py-1.5 focus:text-accent-ink"
+      >
         Skip to the content
       </a>
       <Top onSeek={() => setPalette("open")} onSignIn={() => setSigningIn(true)} />
@@ -80,7 +96,13 @@ function Frame(): ReactNode {
       <Bottom />
       <Toaster />
       <Suspense>
-        {palette !== "never" && <Palette open={palette === "open"} onClose={() => setPalette("closed")} onHelp={() => setHelp("open")} />}
+        {palette !== "never" && (
+          <Palette
+            open={palette === "open"}
+            onClose={() => setPalette("closed")}
+            onHelp={() => setHelp("open")}
+          />
+        )}
         {help !== "never" && <Shortcuts open={help === "open"} onClose={() => setHelp("closed")} />}
       </Suspense>
     </>
@@ -91,7 +113,12 @@ function Frame(): ReactNode {
 function Stale(): ReactNode {
   const { status, lastOpenAt } = useConnection();
   if (status === "open" || status === "connecting" || lastOpenAt === null) return null;
-  const at = new Date(lastOpenAt).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  const at = new Date(lastOpenAt).toLocaleTimeString([], {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+  });
   return (
     <div className="flex-none border-b border-line bg-sunken px-4 py-1 text-center text-ink-2" role="status">
       Not connected: what you see is from {at}. Agents run on without this page.
@@ -100,5 +127,10 @@ function Stale(): ReactNode {
 }
 
 function isUnauthenticated(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "httpStatus" in error && (error as { httpStatus: unknown }).httpStatus === 401;
+  return (
+    typeof error === "object" &&
+    error !== null &&
+    "httpStatus" in error &&
+    (error as { httpStatus: unknown }).httpStatus === 401
+  );
 }

@@ -32,7 +32,13 @@ export default function Shortcuts({ open, onClose }: { open: boolean; onClose():
   );
 }
 
-function Group({ name, keys }: { name: string; keys: readonly { readonly keys: string; readonly does: string }[] }): ReactNode {
+function Group({
+  name,
+  keys,
+}: {
+  name: string;
+  keys: readonly { readonly keys: string; readonly does: string }[];
+}): ReactNode {
   return (
     <section>
       <div className="head-row">

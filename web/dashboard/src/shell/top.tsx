@@ -94,7 +94,14 @@ function ThemeButton(): ReactNode {
 export function Mark({ size = 18 }: { readonly size?: number }): ReactNode {
   return (
     <svg width={size} height={size} viewBox="0 0 18 18" aria-hidden="true">
-      <path d="M2 9h3.2l2-5.5 3.4 11 2.2-5.5H16" fill="none" stroke="var(--cops-accent)" strokeWidth="2" strokeLinecap="round" strokeLinejoin="round" />
+      <path
+        d="M2 9h3.2l2-5.5 3.4 11 2.2-5.5H16"
+        fill="none"
+        stroke="var(--cops-accent)"
+        strokeWidth="2"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
     </svg>
   );
 }

@@ -44,88 +44,101 @@ export class LogKeys {
   /** `global`: the focus is somewhere else on the page, so keys that scroll or move the focus are left alone. */
   handle(event: KeyboardEvent, global: boolean): void {
     if (event.defaultPrevented || event.altKey) return;
-    const { model, change, openTool } = this.#options;
     const target = event.target as HTMLElement | null;
-    const typing =
-      target?.closest("input, textarea, select, [contenteditable=true]") !== null &&
-      target !== null &&
-      target !== document.body;
+    if (this.#takes(event, target, global)) event.preventDefault();
+  }
+
+  #takes(event: KeyboardEvent, target: HTMLElement | null, global: boolean): boolean {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f" && !event.shiftKey) {
-      event.preventDefault();
-      openTool("find");
-      return;
+      this.#options.openTool("find");
+      return true;
     }
-    if (event.ctrlKey || event.metaKey || typing) return;
-    if (global && target?.closest("[role=dialog], [role=menu], [role=listbox]")) return;
-    const done = () => event.preventDefault();
+    const typing = Boolean(target?.closest("input, textarea, select, [contenteditable=true]"));
+    if (event.ctrlKey || event.metaKey || typing) return false;
+    if (global && target?.closest("[role=dialog], [role=menu], [role=listbox]")) return false;
+    return this.#command(event, global) || (!global && this.#movement(event, target));
+  }
+
+  #command(event: KeyboardEvent, global: boolean): boolean {
+    const { model, change, openTool, leaveFull } = this.#options;
     switch (event.key) {
       case "f":
         model.setFollow(!model.getView().follow);
-        return done();
+        return true;
       case "/":
         openTool("find");
-        return done();
+        return true;
       case "n":
       case "N":
-        if (model.find.state.total === 0) return;
+        if (model.find.state.total === 0) return false;
         this.step(event.key === "n" ? 1 : -1);
-        return done();
+        return true;
       case "w":
         change({ wrap: !model.getView().settings.wrap });
-        return done();
+        return true;
       case "t": {
         const { time } = model.getView().settings;
         change({ time: TIMES[(TIMES.indexOf(time) + 1) % TIMES.length] as TimeMode });
-        return done();
+        return true;
       }
       case ":":
         openTool("goto");
-        return done();
+        return true;
       case "G":
         model.setFollow(true);
-        return done();
+        return true;
       case "g":
         if (event.timeStamp - this.#gAt < 800) {
           this.#gAt = 0;
           model.toStart();
         } else this.#gAt = event.timeStamp;
-        return global ? undefined : done();
+        // On a page that has keys of its own, g may begin one of those.
+        return !global;
       case "Escape":
         if (model.getView().selection) model.select(null);
-        this.#options.leaveFull();
-        return;
+        leaveFull();
+        return false;
+      default:
+        return false;
     }
-    if (global) return;
+  }
+
+  #movement(event: KeyboardEvent, target: HTMLElement | null): boolean {
+    const { model, focusedRow } = this.#options;
     switch (event.key) {
       case "j":
-      case "k":
       case "ArrowDown":
+        this.#move(1);
+        return true;
+      case "k":
       case "ArrowUp":
-        this.#move(event.key === "j" || event.key === "ArrowDown" ? 1 : -1);
-        return done();
+        this.#move(-1);
+        return true;
       case "PageDown":
         model.moveBy(model.pageStep);
-        return done();
+        return true;
       case "PageUp":
         model.moveBy(-model.pageStep);
-        return done();
+        return true;
       case " ":
-        if (target?.closest("button, a")) return;
+        if (target?.closest("button, a")) return false;
         model.moveBy(event.shiftKey ? -model.pageStep : model.pageStep);
-        return done();
+        return true;
       case "Home":
         model.toStart();
-        return done();
+        return true;
       case "End":
         model.setFollow(true);
-        return done();
+        return true;
       case "Enter": {
-        const seq = this.#options.focusedRow();
-        if (seq === null || target?.closest("button, a")) return;
+        const seq = focusedRow();
+        if (seq === null || target?.closest("button, a")) return false;
         if (model.row(seq)?.groupStart) void model.toggleGroup(seq);
         else model.toggle(seq);
-        return done();
+        return true;
       }
+      default:
+        return false;
     }
   }
 

@@ -30,6 +30,7 @@ export const LogRow = memo(function LogRow({
 }: LogRowProps): ReactNode {
   const { row, seq } = drawn;
   return (
+    // biome-ignore lint/a11y/useSemanticElements: rows are placed by hand; li would bring a list's own look
     <div
       className="cops-row"
       role="listitem"

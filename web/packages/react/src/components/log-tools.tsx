@@ -263,6 +263,7 @@ function FindBar({
     onClose();
   };
   return (
+    // biome-ignore lint/a11y/useSemanticElements: search is too young an element for React 18
     <div className="cops-find" role="search" data-open={open || query.text !== "" || undefined}>
       <input
         ref={input}

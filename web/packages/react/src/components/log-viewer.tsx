@@ -65,6 +65,7 @@ function Viewer({
 }: LogViewerProps): ReactNode {
   const hub = useHub();
   const store = hub.log(executionId);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: defaults count once
   const model = useMemo(() => new LogModel(store, { ...DEFAULT_SETTINGS, ...defaults }), [store]);
   const view = useSyncExternalStore(model.subscribe, model.getView, model.getView);
   const root = useRef<HTMLElement>(null);
@@ -78,6 +79,7 @@ function Viewer({
   const hintId = useId();
 
   // Remembered settings are read after the first render: a server could not have known them.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: defaults count once
   useBrowserLayoutEffect(() => {
     model.setSettings(loadSettings(storage(), { ...DEFAULT_SETTINGS, ...defaults }));
   }, [model]);
@@ -209,6 +211,7 @@ function Viewer({
         onClose={keys.closeTool}
       />
       <div className="cops-log-body">
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the section's keys do what pressing does */}
         <div
           ref={scroller}
           className="cops-log-scroll"
@@ -223,6 +226,7 @@ function Viewer({
           onPointerDown={onPointerDown}
         >
           <div className="cops-log-spacer" style={{ height: view.spacer }}>
+            {/* biome-ignore lint/a11y/useSemanticElements: see LogRow */}
             <div
               ref={rows}
               className="cops-log-rows"

@@ -118,6 +118,7 @@ export function MenuItem({
     );
   }
   return (
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: a menuitemcheckbox has aria-checked
     <button
       type="button"
       role={checked === undefined ? "menuitem" : "menuitemcheckbox"}

@@ -6,6 +6,7 @@ export interface Piece {
   href?: string;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be part of an address
 const ADDRESS = /https?:\/\/[^\s<>"'`{}|\\^\u0000-\u001f\u007f-\u009f]+/gi;
 
 export function splitLinks(text: string): Piece[] {
