@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,7 +43,7 @@ const (
 
 // WriteSpec stores spec in the execution's directory, whole or not at all.
 func WriteSpec(dir string, spec *Spec) error {
-	b, err := json.Marshal(spec)
+	b, err := json.Marshal(stored{Spec: spec, Raw: rawOf(spec)})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", specFile, err)
 	}
@@ -67,8 +69,12 @@ func ReadSpec(dir string) (*Spec, error) {
 		return nil, fmt.Errorf("read %s: %w", specFile, err)
 	}
 	spec := &Spec{}
-	if err := json.Unmarshal(b, spec); err != nil {
+	from := stored{Spec: spec}
+	if err := json.Unmarshal(b, &from); err != nil {
 		return nil, fmt.Errorf("read %s: %w", specFile, err)
+	}
+	if from.Raw != nil {
+		spec.Argv, spec.Env, spec.Workdir = words(from.Raw.Argv), words(from.Raw.Env), string(from.Raw.Workdir)
 	}
 	if spec.StopSignal == "" {
 		spec.StopSignal = DefaultStopSignal
@@ -83,4 +89,40 @@ func ReadSpec(dir string) (*Spec, error) {
 		spec.SyncInterval = DefaultSyncInterval
 	}
 	return spec, nil
+}
+
+// stored is a spec as its file holds it. JSON strings hold only UTF-8, but arguments, environment
+// and paths are any bytes: where they are not UTF-8, raw has them once more, as they are.
+type stored struct {
+	*Spec
+	Raw *raw `json:"raw,omitempty"`
+}
+
+type raw struct {
+	Argv    [][]byte `json:"argv"`
+	Env     [][]byte `json:"env"`
+	Workdir []byte   `json:"workdir"`
+}
+
+func rawOf(spec *Spec) *raw {
+	all := append(append([]string{spec.Workdir}, spec.Argv...), spec.Env...)
+	if !slices.ContainsFunc(all, func(s string) bool { return !utf8.ValidString(s) }) {
+		return nil
+	}
+	r := &raw{Workdir: []byte(spec.Workdir)}
+	for _, s := range spec.Argv {
+		r.Argv = append(r.Argv, []byte(s))
+	}
+	for _, s := range spec.Env {
+		r.Env = append(r.Env, []byte(s))
+	}
+	return r
+}
+
+func words(raw [][]byte) []string {
+	out := make([]string, len(raw))
+	for i, b := range raw {
+		out[i] = string(b)
+	}
+	return out
 }

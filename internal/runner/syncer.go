@@ -71,7 +71,7 @@ func (s *syncer) loop(r *recorder) {
 func (s *syncer) sync(r *recorder) {
 	f, ok := r.writer.(flusher)
 	if !ok {
-		_ = r.makeDurable() // it tells whom it concerns
+		_ = r.makeDurable() // an error is told to whom it concerns
 		return
 	}
 	r.mu.Lock()
