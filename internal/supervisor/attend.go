@@ -10,6 +10,7 @@ import (
 
 	"claudeops/internal/execution"
 	"claudeops/internal/journal"
+	"claudeops/internal/process"
 )
 
 // How often a runner that is not reached is tried again: at once after it was started, seldom when
@@ -98,8 +99,8 @@ func (s *Supervisor) launch(l *live) error {
 	if err := s.writeSidecar(l.id, spawnedName, spawned{Boot: s.boot}); err != nil {
 		return err
 	}
-	process, err := s.runners.Spawn(l.id)
-	if isShortage(err) {
+	runner, err := s.trySpawn(l.id)
+	if isShortage(err) || s.ctx.Err() != nil && err != nil {
 		return err
 	}
 	if err != nil {
@@ -111,10 +112,24 @@ func (s *Supervisor) launch(l *live) error {
 		return nil
 	}
 	// The next server can do without it, so it need not be durable.
-	if err := s.noteRunner(l.id, spawned{Boot: s.boot, Runner: process}); err != nil {
+	if err := s.noteRunner(l.id, spawned{Boot: s.boot, Runner: runner}); err != nil {
 		s.log.Warn("which process runs an execution could not be noted", "executionId", l.id, "error", err)
 	}
 	return nil
+}
+
+// trySpawn tries a few times: nothing runs after a failed attempt, and what failed for a passing
+// reason should not cost an execution.
+func (s *Supervisor) trySpawn(id string) (runner process.ID, err error) {
+	const tries = 3
+	pause := 20 * time.Millisecond
+	for try := 1; ; try++ {
+		runner, err = s.runners.Spawn(id)
+		if err == nil || isShortage(err) || try == tries || !later(s.ctx, pause) {
+			return runner, err
+		}
+		pause *= 5
+	}
 }
 
 // isShortage reports whether starting a process failed for want of something that may be there

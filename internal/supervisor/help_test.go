@@ -19,10 +19,22 @@ import (
 	"claudeops/internal/execution"
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
+	"claudeops/internal/runner"
 	"claudeops/internal/supervisor"
 )
 
+// TestMain is also what the processes of these tests begin with: runners, agents, servers.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "runner":
+			os.Exit(runner.Main(os.Args[2], os.Args[3]))
+		case "agent":
+			os.Exit(actAgent(os.Args[2:]))
+		case "serve":
+			os.Exit(actServer(os.Args[2], os.Args[3]))
+		}
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -111,6 +123,8 @@ type world struct {
 	catalogue *catalogue
 	options   supervisor.Options // what a test changes before start
 
+	realRunners bool // leave Options.Runners nil
+
 	server *server
 }
 
@@ -145,6 +159,12 @@ func (w *world) start() *server {
 	return s
 }
 
+// openReal is open with runners started from executable.
+func (w *world) openReal(executable string) *server {
+	w.options.Executable, w.realRunners = executable, true
+	return w.open()
+}
+
 func (w *world) open() *server {
 	w.t.Helper()
 	w.stop()
@@ -162,7 +182,7 @@ func (w *world) open() *server {
 	if options.Store == nil {
 		options.Store = s.store
 	}
-	if options.Runners == nil {
+	if options.Runners == nil && !w.realRunners {
 		options.Runners = w.machine
 	}
 	if s.Supervisor, err = supervisor.Open(options); err != nil {
