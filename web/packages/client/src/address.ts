@@ -2,7 +2,7 @@
 export function baseAddress(url: string | URL | undefined): URL {
   let base: URL;
   try {
-    base = new URL(url ?? pageAddress(), pageAddress() || undefined);
+    base = absolute(url ?? "./");
   } catch {
     throw new TypeError(
       url === undefined
@@ -23,6 +23,14 @@ export function baseAddress(url: string | URL | undefined): URL {
   base.search = base.hash = "";
   if (!base.pathname.endsWith("/")) base.pathname += "/";
   return base;
+}
+
+function absolute(url: string | URL): URL {
+  try {
+    return new URL(url);
+  } catch {
+    return new URL(url, pageAddress());
+  }
 }
 
 /** What a page's relative addresses mean: its `<base>`, or its origin. */

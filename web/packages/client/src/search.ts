@@ -54,9 +54,10 @@ export async function* runSearch(
     whenLost: "again",
     answered(answer) {
       if (answer.type === "logs:matches") {
-        const { matches, total, complete } = answer;
-        found.push({ matches: matches.filter(isNew), total, complete });
-        last = answer.matches.at(-1)?.seq ?? last;
+        const { total, complete } = answer;
+        const matches = answer.matches.filter(isNew);
+        found.push({ matches, total, complete });
+        last = matches.at(-1)?.seq ?? last;
       } else if (answer.type === "ack") {
         if (answer.total !== undefined) {
           found.push({ matches: [], total: answer.total, complete: answer.complete ?? true });
