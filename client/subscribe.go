@@ -90,17 +90,34 @@ func (c *Client) Tail(ctx context.Context, executionID string, n uint64) (protoc
 	return cursor, nil
 }
 
-// Wait follows an execution to its end and gives its record.
+// Wait follows an execution to its end and gives its record then.
 func (c *Client) Wait(ctx context.Context, executionID string) (protocol.Record, error) {
 	record, err := c.Status(ctx, executionID)
 	if err != nil || record.Terminal {
 		return record, err
 	}
-	for _, err := range c.Messages(ctx, protocol.Cursor{ExecutionID: executionID, Seq: record.Head}) {
+	// The record is folded from the events, as the server folds it: what comes after its head.
+	for m, err := range c.Messages(ctx, protocol.Cursor{ExecutionID: executionID, Seq: record.Head}) {
 		var gap *GapError
-		if err != nil && !errors.As(err, &gap) {
+		if errors.As(err, &gap) {
+			continue
+		}
+		if err != nil {
 			return record, err
 		}
+		if m.Type == execution.TypeLog {
+			record.Head = m.Seq
+			continue
+		}
+		e, err := m.Event()
+		if err != nil {
+			return record, err
+		}
+		record.Apply(&e)
 	}
-	return c.Status(ctx, executionID)
+	if !record.Terminal {
+		// It ended before its head was read.
+		return c.Status(ctx, executionID)
+	}
+	return record, nil
 }

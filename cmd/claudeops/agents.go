@@ -44,13 +44,13 @@ func (c *command) agents(ctx context.Context) error {
 		return nil
 	}
 	t := &table{}
-	t.add("NAME", "PARAMETERS", "DESCRIPTION")
+	t.add("NAME", "DESCRIPTION", "PARAMETERS")
 	for _, agent := range agents {
 		text := agent.Description
 		if text == "" {
 			text = agent.Title
 		}
-		t.add(agent.Name, parametersText(agent), strings.Join(strings.Fields(text), " "))
+		t.add(agent.Name, shorten(strings.Join(strings.Fields(text), " "), 72), parametersText(agent))
 	}
 	if err := t.print(c, c.stdout); err != nil {
 		return err

@@ -21,7 +21,17 @@ import (
 )
 
 // errNoServer tells that no server could be found.
-var errNoServer = errors.New("no server")
+var errNoServer = errors.New("no server was found")
+
+// noServerError says which server is missing and what to do.
+type noServerError struct{ text string }
+
+func (e *noServerError) Error() string        { return e.text }
+func (e *noServerError) Is(target error) bool { return target == errNoServer }
+
+func noServer(format string, args ...any) error {
+	return &noServerError{fmt.Sprintf(format, args...)}
+}
 
 // connect finds the server and makes a client for it.
 func (c *command) connect(ctx context.Context, options ...client.Option) (*client.Client, error) {
@@ -86,7 +96,7 @@ func (c *command) findServer(ctx context.Context) (found, error) {
 		return c.serverAt(ctx, address)
 	}
 	if answers(ctx, address) == nil {
-		return found{}, fmt.Errorf("%w serves from %s; the one on %s has another data directory: name it with --data, or give its token in CLAUDEOPS_TOKEN", errNoServer, dir, app.DefaultListen)
+		return found{}, noServer("no server serves from %s; what listens on %s has another data directory: name it with --data, or give its token in CLAUDEOPS_TOKEN", dir, app.DefaultListen)
 	}
 	return found{}, notListening(app.DefaultListen, c.dataFlag())
 }
@@ -117,7 +127,7 @@ func (c *command) serverAt(ctx context.Context, address string) (found, error) {
 }
 
 func notListening(host, flags string) error {
-	return fmt.Errorf("%w: nothing listens on %s; start it with: claudeops serve%s", errNoServer, host, flags)
+	return noServer("nothing listens on %s; start it with: claudeops serve%s", host, flags)
 }
 
 // servesFrom reports whether the process that announced itself still holds the directory's lock.

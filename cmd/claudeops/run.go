@@ -170,11 +170,7 @@ func (c *command) begin(ctx context.Context, cl *client.Client, agent string, f 
 	if f.key != "" {
 		options = append(options, client.WithIdempotencyKey(f.key))
 	}
-	record, err := cl.Create(ctx, agent, config, options...)
-	if client.CodeOf(err) == protocol.NotFound {
-		return record, fmt.Errorf("%w; claudeops agents%s lists what there is", err, c.dataFlag())
-	}
-	return record, err
+	return cl.Create(ctx, agent, config, options...)
 }
 
 // detach prints the id and leaves. A server in this process first sees to it that the agent runs.
@@ -434,9 +430,6 @@ func (c *command) readConfig(ctx context.Context, cl *client.Client, agent strin
 	if len(f.config) > 0 {
 		described, err := cl.Agent(ctx, agent)
 		if err != nil {
-			if client.CodeOf(err) == protocol.NotFound {
-				return nil, fmt.Errorf("%w; claudeops agents%s lists what there is", err, c.dataFlag())
-			}
 			return nil, err
 		}
 		if err := setParameters(config, described.Parameters, f.config); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"claudeops/client"
-	"claudeops/internal/runner"
+	_ "claudeops/cmd/claudeops/internal/early" // runners go no further
 )
 
 // Exit codes. run ends with the agent's own where the agent has one.
@@ -21,27 +21,19 @@ const (
 	exitCancelled = 130 // as a shell reports a program that Ctrl-C ended
 )
 
-// start is the program. The runner and the builtins are processes of their own that must start in no
-// time and hold little memory: they do not pass through the command line's set-up.
+// start is the program. Runners and builtins are processes of their own that do not pass through the
+// command line's set-up.
 func start(args []string) int {
 	if len(args) > 0 {
 		switch args[0] {
-		case "runner":
-			return runRunner(args[1:])
+		case "runner": // one that was called rightly is in package early
+			fmt.Fprintln(os.Stderr, "claudeops runner is started by the server, with a data directory and an execution's id")
+			return exitUsage
 		case "builtin":
 			return runBuiltin(args[1:])
 		}
 	}
 	return Main(args, os.Stdin, os.Stdout, os.Stderr)
-}
-
-// runRunner is `claudeops runner DATADIR ID`, which the server starts.
-func runRunner(args []string) int {
-	if len(args) != 2 {
-		fmt.Fprintln(os.Stderr, "claudeops runner is started by the server, with a data directory and an execution's id")
-		return exitUsage
-	}
-	return runner.Main(args[0], args[1])
 }
 
 // exitError ends the program with a code, and with a message unless err is nil.
