@@ -196,11 +196,11 @@ func TestResolve_secrets(t *testing.T) {
 env: {DB_PASSWORD: from-the-file, PLAIN: not-a-secret}
 mask: [literal-text, {regex: "sk-[0-9]+"}]
 `)
-	inv, err := d.Resolve(json.RawMessage(`{"host":"web","password":"hunter\"22","pin":123456,"accounts":[{"user":"ann","secret":"s3cr3t-of-ann"},{"user":"bob","secret":null}],"keys":{"ssh":"line one\nline two"}}`))
+	_, err := d.Resolve(json.RawMessage(`{"host":"web","password":"hunter\"22","pin":123456,"accounts":[{"user":"ann","secret":"s3cr3t-of-ann"},{"user":"bob","secret":null}],"keys":{"ssh":"line one\nline two"}}`))
 	if err == nil {
 		t.Fatal("null for a string was accepted")
 	}
-	inv, err = d.Resolve(json.RawMessage(`{"host":"web","password":"hunter\"22","pin":123456,"accounts":[{"user":"ann","secret":"s3cr3t-of-ann"},{"user":"bob"}],"keys":{"ssh":"line one\nline two"}}`))
+	inv, err := d.Resolve(json.RawMessage(`{"host":"web","password":"hunter\"22","pin":123456,"accounts":[{"user":"ann","secret":"s3cr3t-of-ann"},{"user":"bob"}],"keys":{"ssh":"line one\nline two"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
