@@ -65,8 +65,9 @@ export function failure(record: ExecutionRecord): string {
         ? `ended by ${record.signal || "a signal"}`
         : (REASONS[record.reason ?? ""] ?? record.reason ?? "");
   const error = record.error ?? "";
-  if (what === "") return error;
-  return error === "" || error === what || error.includes(what) ? error || what : `${what}: ${error}`;
+  if (what === "" || (record.exitCode !== undefined && error.includes(`exit code ${record.exitCode}`)))
+    return error;
+  return error === "" || what.includes(error) ? what : error.includes(what) ? error : `${what}: ${error}`;
 }
 
 export function reaped(record: ExecutionRecord): string {

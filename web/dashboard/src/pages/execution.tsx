@@ -94,9 +94,7 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
         className="grid lg:grid-cols-[minmax(0,1fr)_300px] min-h-0"
         data-stale={status !== "open" || undefined}
       >
-        <div
-          className={`${details ? "hidden lg:flex" : "flex"} flex-col min-w-0 min-h-0`}
-        >
+        <div className={`${details ? "hidden lg:flex" : "flex"} flex-col min-w-0 min-h-0`}>
           {hasReport ? (
             <div
               role="tablist"
@@ -109,7 +107,12 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
           ) : null}
           {shown === "result" ? (
             // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
-            <div className="flex-1 min-h-0 overflow-y-auto bg-bg" role="tabpanel" aria-label="Result" tabIndex={0}>
+            <div
+              className="flex-1 min-h-0 overflow-y-auto bg-bg"
+              role="tabpanel"
+              aria-label="Result"
+              tabIndex={0}
+            >
               <Suspense>
                 <Report result={record.result} />
               </Suspense>
@@ -189,7 +192,7 @@ function Head({
     ? summaryOf(record)
     : [summaryOf(record), `by ${triggerWords(record)}`, cost(record)].filter(Boolean).join(" · ");
   return (
-    <header className="flex flex-wrap sm:flex-nowrap items-center gap-x-3.5 gap-y-1 px-4 py-2.5 border-b border-line bg-panel">
+    <header className="grid grid-cols-[auto_auto_minmax(0,1fr)_auto] sm:flex items-center gap-x-3.5 gap-y-1.5 px-4 py-2.5 border-b border-line bg-panel">
       <Link
         to="/executions"
         className="grid place-items-center size-7 -ml-2 -mr-2 rounded-md text-ink-3 hover:text-ink hover:bg-hover"
@@ -202,28 +205,25 @@ function Head({
           {tone === "cancelling" ? "stopping" : tone} <Elapsed record={record} />
         </span>
       </StatusBadge>
-      <h1 className="text-[15px] font-semibold truncate min-w-0">{record.agentType}</h1>
+      <h1 className="text-[15px] font-semibold truncate min-w-0 sm:flex-none">{record.agentType}</h1>
       <span className="hidden xl:inline font-mono text-[12.5px] text-ink-3" title={record.executionId}>
         {record.executionId}
       </span>
-      <span
-        className="order-last sm:order-none basis-full sm:basis-auto min-w-0 truncate text-ink-2"
-        title={words}
+      <button
+        type="button"
+        className="lg:hidden sm:order-last grid place-items-center size-9 rounded-md text-ink-2 hover:text-ink hover:bg-hover aria-pressed:text-accent"
+        aria-pressed={detailsOpen}
+        aria-label="Details"
+        onClick={onDetails}
       >
-        {words}
-      </span>
-      <span className="ml-auto flex flex-none gap-2">
+        <PanelRight size={17} strokeWidth={1.8} aria-hidden="true" />
+      </button>
+      <span className="col-span-full flex items-center gap-2 min-w-0 sm:flex-1">
+        <span className="flex-1 min-w-0 truncate text-ink-2" title={words}>
+          {words}
+        </span>
         {!record.terminal && canNotify && <NotifyButton executionId={record.executionId} />}
-        <button
-          type="button"
-          className="cops-button lg:hidden px-2!"
-          aria-pressed={detailsOpen}
-          aria-label="Details"
-          onClick={onDetails}
-        >
-          <PanelRight size={16} strokeWidth={1.8} aria-hidden="true" />
-        </button>
-        <span className="hidden sm:inline-flex">
+        <span className={record.terminal ? "inline-flex" : "hidden sm:inline-flex"}>
           <button
             type="button"
             className="cops-button rounded-r-none!"
@@ -243,16 +243,6 @@ function Head({
             …
           </button>
         </span>
-        {record.terminal && (
-          <button
-            type="button"
-            className="cops-button sm:hidden"
-            disabled={!agent}
-            onClick={() => again(false)}
-          >
-            Run again
-          </button>
-        )}
         <StopButton record={record} onError={sayError} />
       </span>
       <Confirm
@@ -353,7 +343,11 @@ function Details({ record }: { record: ExecutionRecord }): ReactNode {
           )}
           {record.workdir && (
             <Fact name="Folder">
-              <span className="font-mono text-[12.5px]">{record.workdir}</span>
+              {record.workdir.includes(record.executionId) ? (
+                "a scratch folder of its own"
+              ) : (
+                <span className="font-mono text-[12.5px]">{record.workdir}</span>
+              )}
             </Fact>
           )}
           {record.command && record.command.length > 0 && (
@@ -394,7 +388,9 @@ function Details({ record }: { record: ExecutionRecord }): ReactNode {
 function Parameters({ record }: { record: ExecutionRecord }): ReactNode {
   const agents = useAgents();
   const agent = agents.data?.agents.find((known) => known.name === record.agentType);
-  const fallbacks = new Map(fieldsOf(agent?.parameters).map((field) => [field.name, JSON.stringify(field.fallback)]));
+  const fallbacks = new Map(
+    fieldsOf(agent?.parameters).map((field) => [field.name, JSON.stringify(field.fallback)]),
+  );
   const all = Object.entries(record.config ?? {});
   const isDefault = ([name, value]: [string, unknown]) => fallbacks.get(name) === JSON.stringify(value);
   const given = all.filter((entry) => !isDefault(entry));
@@ -404,11 +400,16 @@ function Parameters({ record }: { record: ExecutionRecord }): ReactNode {
       <div className="head-row">
         <h2>Parameters</h2>
       </div>
-      {given.length > 0 ? <Values entries={given} /> : rest.length === 0 ? <p className="text-ink-3">None</p> : null}
+      {given.length > 0 ? (
+        <Values entries={given} />
+      ) : rest.length === 0 ? (
+        <p className="text-ink-3">None</p>
+      ) : null}
       {rest.length > 0 && (
         <details className={given.length > 0 ? "mt-2" : ""}>
           <summary className="cursor-pointer text-ink-2 hover:text-ink">
-            {given.length > 0 ? `${formatCount(rest.length)} more` : `All ${formatCount(rest.length)}`} at their defaults
+            {given.length > 0 ? `${formatCount(rest.length)} more` : `All ${formatCount(rest.length)}`} at
+            their defaults
           </summary>
           <div className="mt-2">
             <Values entries={rest} />

@@ -1,3 +1,4 @@
+import type { DiskUsage } from "@claudeops/client";
 import {
   formatBytes,
   formatCount,
@@ -76,8 +77,7 @@ export default function System(): ReactNode {
                   {Math.round(status.disk.percent)} %
                 </b>
                 <span className="text-ink-2">
-                  {formatBytes(status.disk.used)} of {formatBytes(status.disk.total)},{" "}
-                  {formatBytes(Math.max(0, status.disk.total - status.disk.used))} free
+                  {formatBytes(status.disk.used)} used, {formatBytes(freeOf(status.disk))} free
                 </span>
                 <span className="ml-auto font-mono text-[12.5px] text-ink-3 truncate">
                   {status.disk.path}
@@ -155,6 +155,11 @@ export default function System(): ReactNode {
       </div>
     </main>
   );
+}
+
+/** What may still be written: a part of every file system is kept for root, so it is not simply the rest. */
+function freeOf(disk: DiskUsage): number {
+  return disk.percent > 0 ? Math.max(0, disk.used * (100 / disk.percent - 1)) : disk.total - disk.used;
 }
 
 function Panel({

@@ -28,8 +28,8 @@ export function SystemStrip(): ReactNode {
         percent={status?.disk.percent}
         values={history.map((sample) => sample.disk.percent)}
       />
-      <Count name="Running" value={ready ? running : undefined} />
-      <Count name="Queued" value={ready ? queued : undefined} wide />
+      <Count name="Running" value={ready ? running : undefined} more={queued > 0 ? `${queued} queued` : ""} />
+      <Count name="Queued" value={ready ? queued : undefined} roomy />
     </section>
   );
 }
@@ -61,19 +61,18 @@ function Figure({
   );
 }
 
-function Count({
-  name,
-  value,
-  wide,
-}: {
+/** `roomy`: only where there is room; `more` says the same where there is none. */
+function Count(props: {
   name: string;
   value: number | undefined;
-  wide?: boolean;
+  more?: string;
+  roomy?: boolean;
 }): ReactNode {
   return (
-    <div className={`${cell} ${wide ? "col-span-2 sm:col-span-1 border-l-0! sm:border-l!" : ""}`}>
-      <span className="block text-ink-3 text-[12px]">{name}</span>
-      <Amount value={value} />
+    <div className={`${cell} ${props.roomy ? "hidden sm:block" : ""}`}>
+      <span className="block text-ink-3 text-[12px]">{props.name}</span>
+      <Amount value={props.value} />
+      {props.more && <span className="sm:hidden ml-2 text-ink-3 text-[12px]">{props.more}</span>}
     </div>
   );
 }

@@ -288,8 +288,13 @@ function FindBar({
         }}
       />
       <span className="cops-find-count" role="status">
-        {findWords(state.status, state.total, state.current, found, state.scannedTo, state.error)}
+        {findWords(state.status, state.total, state.current, found, state.scannedTo)}
       </span>
+      {state.error !== null && (
+        <span className="cops-find-error" role="alert">
+          {state.error}
+        </span>
+      )}
       <button
         type="button"
         className="cops-mini"
@@ -341,10 +346,9 @@ function findWords(
   current: number,
   found: number,
   scannedTo: number | null,
-  error: string | null,
 ): string {
   if (status === "idle") return "";
-  if (status === "failed") return error ?? "failed";
+  if (status === "failed") return "failed";
   const place = current >= 0 ? `${formatCount(current + 1)} of ` : "";
   if (status === "searching")
     return scannedTo === null

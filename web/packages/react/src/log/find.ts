@@ -34,8 +34,8 @@ const IDLE: FindState = {
   error: null,
 };
 
-/** Matches whose places are kept; there may be more, they are counted all the same. */
-const KEPT = 20_000;
+/** Matches whose places are kept, as many as a server gives at once; there may be more, they are counted all the same. */
+const KEPT = 10_000;
 
 /**
  * Finds lines in the whole log: by the server where it can, else by reading the log through without
