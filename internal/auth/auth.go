@@ -242,8 +242,12 @@ func (a *Authenticator) rooted(p Principal) error {
 
 // failed counts a failure against the address it came from, and answers "slow down" in place of
 // the reason once there are too many. A valid credential from the same address still passes: many
-// people may share one.
+// people may share one. What was good once is no guess and not counted: a page left open over night
+// is to be told to sign in.
 func (a *Authenticator) failed(ctx context.Context, err error) error {
+	if errors.Is(err, ErrExpired) {
+		return err
+	}
 	wait, ok := a.failures.note(PeerOf(ctx).Address)
 	if ok {
 		return err

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// How many failed attempts an address has at once, and how soon it gets another.
+// How many failed attempts an address has at once, and how soon it gets another. No number of
+// guesses finds 256 random bits; this keeps the log readable and the processor free.
 const (
-	failureBurst  = 20
-	failureRefill = 2 * time.Second
+	failureBurst  = 300
+	failureRefill = 200 * time.Millisecond
 )
 
 // maxAddresses bounds the addresses that are remembered.

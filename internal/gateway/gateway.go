@@ -273,14 +273,23 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			r = withPath(r, "/"+rest)
 		}
 	}
-	handler, pattern := g.mux.Handler(r)
-	isAPI := r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/")
-	switch {
-	case pattern == "GET /" && isAPI, pattern == "":
-		g.noRoute(w, r, handler, pattern)
-	default:
-		g.mux.ServeHTTP(w, r)
+	if g.pattern(r, r.Method) == "" {
+		g.noRoute(w, r)
+		return
 	}
+	g.mux.ServeHTTP(w, r)
+}
+
+// pattern is the route that the request's path has for a method, or none. The page takes every path
+// but those of the API.
+func (g *Gateway) pattern(r *http.Request, method string) string {
+	probe := *r
+	probe.Method = method
+	_, pattern := g.mux.Handler(&probe)
+	if pattern == "GET /" && (r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/")) {
+		return ""
+	}
+	return pattern
 }
 
 func withPath(r *http.Request, path string) *http.Request {
@@ -290,28 +299,21 @@ func withPath(r *http.Request, path string) *http.Request {
 }
 
 // noRoute answers for what is on no route: an unknown path, or a method its path does not have.
-func (g *Gateway) noRoute(w http.ResponseWriter, r *http.Request, handler http.Handler, pattern string) {
-	if pattern == "" {
-		probe := &statusProbe{header: http.Header{}}
-		handler.ServeHTTP(probe, r)
-		if probe.status == http.StatusMethodNotAllowed {
-			w.Header().Set("Allow", probe.header.Get("Allow"))
-			newProblem(probe.status, protocol.BadRequest, fmt.Sprintf("%s is not possible here; these are: %s", r.Method, probe.header.Get("Allow"))).write(w)
-			return
+func (g *Gateway) noRoute(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		if g.pattern(r, method) != "" {
+			allowed = append(allowed, method)
 		}
+	}
+	if len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		newProblem(http.StatusMethodNotAllowed, protocol.BadRequest,
+			fmt.Sprintf("%.20q is not possible here; these are: %s", r.Method, strings.Join(allowed, ", "))).write(w)
+		return
 	}
 	newProblem(http.StatusNotFound, protocol.NotFound, fmt.Sprintf("there is nothing at %.200q; /openapi.json lists what there is", r.URL.Path)).write(w)
 }
-
-// statusProbe takes down what the mux would have answered.
-type statusProbe struct {
-	header http.Header
-	status int
-}
-
-func (p *statusProbe) Header() http.Header         { return p.header }
-func (p *statusProbe) WriteHeader(status int)      { p.status = status }
-func (p *statusProbe) Write(b []byte) (int, error) { return len(b), nil }
 
 // Close ends every stream and live connection, in the way that brings their clients back, and waits
 // for them until ctx ends. It is safe to call twice.

@@ -40,6 +40,10 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	}
 	nc, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
+		if nc != nil {
+			// The refusal is written, on a connection that is nobody's but ours since the hijack.
+			_ = nc.Close()
+		}
 		return nil, err
 	}
 	c := &Conn{nc: nc, deflate: deflate, parser: parser{limit: o.MaxMessage, deflated: deflate}}
