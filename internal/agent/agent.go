@@ -26,11 +26,11 @@ const Masked = "••••••"
 // DefaultStop is how an agent is stopped when its definition says nothing else.
 var DefaultStop = Stop{Signal: "SIGTERM", Grace: 10 * time.Second}
 
-var namePattern = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
-
 // ValidName reports whether name can be an agent's name. Whatever passes is safe as a file name
 // and in a URL.
-func ValidName(name string) bool { return namePattern.MatchString(name) }
+func ValidName(name string) bool {
+	return len(name) >= 1 && len(name) <= 63 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
 
 // Definition is one agent that can be run. It is immutable once made; everybody may share it.
 type Definition struct {

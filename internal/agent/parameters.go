@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,7 +112,21 @@ func (p *parser) overlay(base, written object) object {
 	return base.with("properties", properties)
 }
 
-var parameterPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,127}$`)
+// validParameter reports whether name can be a parameter's: a variable can be made of it.
+func validParameter(name string) bool {
+	return len(name) <= 128 && validVariable(strings.ReplaceAll(name, "-", "_")) && name[0] != '-'
+}
+
+// validVariable reports whether name can be a variable's: letters, digits and _, not a digit first.
+func validVariable(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_'; !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
 
 // variableName is the environment variable that carries a parameter.
 func variableName(parameter string) string {
@@ -131,7 +144,7 @@ func (p *parser) checkPropertyNames(schema object) bool {
 	good, taken := true, map[string]string{}
 	for _, m := range properties {
 		field := "parameters.properties." + m.key
-		if !parameterPattern.MatchString(m.key) {
+		if !validParameter(m.key) {
 			p.fail(p.at("properties", m.key), field, "%q can't be a parameter's name: use letters, digits, _ and -, a letter first", clip(m.key))
 			good = false
 			continue

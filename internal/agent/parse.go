@@ -309,14 +309,12 @@ func (p *parser) readBuiltin(n *yaml.Node) {
 	p.def.Builtin = name
 }
 
-var variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
 func (p *parser) readEnv(n *yaml.Node) {
 	p.def.Env = map[string]string{}
 	for _, m := range p.members(n, "env") {
 		name := "env." + m.key
 		switch {
-		case !variablePattern.MatchString(m.key):
+		case !validVariable(m.key):
 			p.fail(m.keyNode, name, "%q can't be the name of a variable: use letters, digits and _, not a digit first", clip(m.key))
 			continue
 		case strings.HasPrefix(m.key, "CLAUDEOPS_"):

@@ -165,7 +165,7 @@ func (d *Definition) resolveEnv(values map[string]any, config []byte, lookup fun
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		// Only names that a variable can have; the others are in CLAUDEOPS_CONFIG. Those that
 		// the definition lists can all have one.
-		if values[name] == nil || !parameterPattern.MatchString(name) {
+		if values[name] == nil || !validParameter(name) {
 			continue
 		}
 		variable := variableName(name)

@@ -475,7 +475,7 @@ func TestMain_this_machine(t *testing.T) {
 	inv := invocation(t, `{"sampleSeconds":0.2,"includeDockerStats":true,"dockerSocket":"/nowhere/docker.sock"}`)
 	result := filepath.Join(t.TempDir(), "result.json")
 	cmd := exec.CommandContext(t.Context(), inv.Argv[0], inv.Argv[1:]...)
-	cmd.Env = append(inv.Env, "CLAUDEOPS_RESULT="+result)
+	cmd.Env = append(inv.Env, "CLAUDEOPS_RESULT="+result, "GOCOVERDIR="+t.TempDir()) // the latter for runs with -cover
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
