@@ -200,6 +200,53 @@ func TestLock(t *testing.T) {
 		open(t, path)
 	})
 
+	t.Run("is_taken_over_from_a_dead_holder_whose_child_has_a_copy", func(t *testing.T) {
+		t.Parallel()
+		path := t.TempDir()
+		// The shell stands for a child that was just being forked: it has the lock and is not the
+		// process that is said to hold it, which is gone.
+		gone := exec.Command("true")
+		if err := gone.Run(); err != nil {
+			t.Fatal(err)
+		}
+		child := exec.Command("sh", "-c", "flock -x 9 && echo locked && read line", "sh")
+		lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lock.Close()
+		fmt.Fprintf(lock, `{"pid":%d}`, gone.Process.Pid)
+		child.ExtraFiles = []*os.File{nil, nil, nil, nil, nil, nil, lock} // descriptor 9
+		in, err := child.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(out).ReadString('\n'); line != "locked\n" {
+			t.Fatalf("the child says %q, %v: flock(1) is in the package util-linux", line, err)
+		}
+		opened := make(chan error)
+		go func() {
+			d, err := datadir.Open(path)
+			if err == nil {
+				err = d.Close()
+			}
+			opened <- err
+		}()
+		lock.Close()
+		in.Close() // the child ends
+		if err := <-opened; err != nil {
+			t.Error(err)
+		}
+		child.Wait()
+	})
+
 	t.Run("is_given_up_by_close", func(t *testing.T) {
 		t.Parallel()
 		path := t.TempDir()

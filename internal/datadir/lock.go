@@ -49,7 +49,7 @@ func (d *Dir) takeLock() error {
 	if err != nil {
 		return fmt.Errorf("open the lock of data directory %s: %w; is the directory writable for this user?", d.path, err)
 	}
-	if err := flock(f); err != nil {
+	if err := d.outlastDead(f); err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			holder, _ := HeldBy(d.path)
@@ -66,6 +66,32 @@ func (d *Dir) takeLock() error {
 		return errors.Join(err, d.Close())
 	}
 	return nil
+}
+
+// A process that was being forked when its parent was killed keeps the parent's lock until it
+// executes its program or dies, some milliseconds. That must not keep the next server out.
+const (
+	deadLockWait  = 2 * time.Second
+	deadLockPause = 5 * time.Millisecond
+)
+
+// outlastDead locks f, waiting a little if who is said to hold it is dead.
+func (d *Dir) outlastDead(f *os.File) error {
+	for deadline := time.Now().Add(deadLockWait); ; time.Sleep(deadLockPause) {
+		err := flock(f)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(deadline) {
+			return err
+		}
+		// Between taking the lock and writing its name into the file a holder has none.
+		if holder, e := HeldBy(d.path); e == nil && exists(holder.PID) {
+			return err
+		}
+	}
+}
+
+// exists reports whether there is a process of that pid. Signal 0 is none.
+func exists(pid int) bool {
+	return pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
 func flock(f *os.File) error { return changeLock(f, syscall.LOCK_EX|syscall.LOCK_NB) }

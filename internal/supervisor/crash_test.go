@@ -326,6 +326,27 @@ func TestCrash_between_spawn_and_start(t *testing.T) {
 		}
 	})
 
+	t.Run("what_a_forked_child_of_the_dead_server_holds_for_a_moment_is_no_runner", func(t *testing.T) {
+		t.Parallel()
+		w, id := accepted(t)
+		copied, _, err := w.machine.store.Append(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := make(chan struct{})
+		faulty := &faultyStore{written: func() { close(asked) }}
+		s := w.openWith(faulty)
+		go func() {
+			<-asked
+			copied.Close()
+		}()
+		if err := s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.machine.runner(id).complete()
+		s.untilStatus(t, id, execution.Completed)
+	})
+
 	t.Run("a_runner_that_never_began_is_started_anew", func(t *testing.T) {
 		t.Parallel()
 		w, id := accepted(t)

@@ -168,6 +168,11 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 	if err != nil {
 		return found{}, fmt.Errorf("find the journal's end: %w", err)
 	}
+	if held && head.Seq <= 1 {
+		if held, err = s.heldByRunner(ctx, id); err != nil {
+			return found{}, err
+		}
+	}
 	rec, err := s.options.Index.Get(ctx, id)
 	if fault.CodeOf(err) == protocol.NotFound {
 		if head.Seq == 0 && !held {
@@ -208,6 +213,29 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 		return found{l, enqueue}, nil
 	}
 	return found{l, follow}, nil
+}
+
+// heldWait is for how long a journal may be held by what is not a runner: a child that was being
+// forked when the server before was killed has a copy of its locks until it executes its program.
+const heldWait = 2 * time.Second
+
+// heldByRunner tells whether who holds a journal without a trace of an agent in it can be a runner.
+// If none was ever to be started, it waits until the journal is free.
+func (s *Supervisor) heldByRunner(ctx context.Context, id string) (bool, error) {
+	started, err := s.hasSidecar(id, spawnedName)
+	if err != nil || started {
+		return started, err
+	}
+	for deadline := time.Now().Add(heldWait); time.Now().Before(deadline); {
+		held, err := s.options.Store.Written(id)
+		if err != nil || !held {
+			return false, err
+		}
+		if !later(ctx, firstPause) {
+			return false, context.Cause(ctx)
+		}
+	}
+	return false, errors.New("its journal is held by a process that is not its runner")
 }
 
 // neverRan reports whether an execution whose journal nobody holds may be started without fear that

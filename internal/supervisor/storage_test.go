@@ -28,6 +28,17 @@ type faultyStore struct {
 	sync   error      // a writer's Sync fails
 	opened int        // readers and writers
 	spoil  func(dir string)
+
+	written func() // called once after the first look for a writer
+	once    sync.Once
+}
+
+func (f *faultyStore) Written(id string) (bool, error) {
+	held, err := f.Store.Written(id)
+	if f.written != nil && held {
+		f.once.Do(f.written)
+	}
+	return held, err
 }
 
 func (f *faultyStore) set(change func(f *faultyStore)) {
