@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -202,9 +203,21 @@ func (g *Group) Remove() error {
 	})
 	var first error
 	for i := len(dirs) - 1; i >= 0; i-- { // innermost first
-		if err := unix.Rmdir(dirs[i]); err != nil && err != unix.ENOENT && first == nil {
+		if err := removeGroup(dirs[i]); err != nil && err != unix.ENOENT && first == nil {
 			first = fmt.Errorf("remove cgroup %s: %w", dirs[i], err)
 		}
 	}
 	return first
+}
+
+// removeGroup removes one directory. The kernel counts a process as a member for a moment after it
+// has become a zombie, or has even been waited for.
+func removeGroup(dir string) error {
+	for tries := 0; ; tries++ {
+		err := unix.Rmdir(dir)
+		if err != unix.EBUSY || tries == 200 {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -223,11 +222,11 @@ func TestChildren_ExitAtOnce(t *testing.T) {
 	if testing.Short() {
 		runs = 40
 	}
-	var wg sync.WaitGroup
-	todo := make(chan int)
-	for range 3 {
-		wg.Go(func() {
-			for i := range todo {
+	const workers = 3
+	for w := range workers {
+		t.Run(fmt.Sprint("worker ", w), func(t *testing.T) {
+			t.Parallel()
+			for i := w; i < runs; i += workers {
 				// bash's own echo: no process but the main one, which ends right after its write
 				s := script(t, "bash", "-c", fmt.Sprintf("echo out %d; echo err %d >&2; exit %d", i, i, i%3))
 				events := s.run()
@@ -241,11 +240,6 @@ func TestChildren_ExitAtOnce(t *testing.T) {
 			}
 		})
 	}
-	for i := range runs {
-		todo <- i
-	}
-	close(todo)
-	wg.Wait()
 }
 
 // TestChildren_Flood has an agent write faster than can be recorded, past its limit: it is never
@@ -295,6 +289,13 @@ func TestChildren_RunnerKilled(t *testing.T) {
 			s.spec.NoCgroup = noCgroup
 			s.spawn().dial()
 			s.until("ready")
+			for ctx := testContext(t); ; time.Sleep(time.Millisecond) { // the shells start theirs in their own time
+				if all, err := process.Marked(s.id); err != nil || ctx.Err() != nil {
+					t.Fatalf("%d processes: %v", len(all), err)
+				} else if len(all) >= 5 {
+					break
+				}
+			}
 			main := s.heard.until(t, execution.TypeStarted).PID
 			mainID, err := process.Find(main)
 			must(t, err)

@@ -235,7 +235,7 @@ func (s *scene) text(stream execution.Stream) []byte {
 	s.t.Helper()
 	var text []byte
 	for _, line := range s.lines() {
-		if stream == "" || bytes.Contains(line, []byte(`"stream":"`+stream+`"`)) || bytes.Contains(line, []byte(`execution:progress`)) {
+		if stream == "" || bytes.Contains(line, []byte(`"stream":"`+stream+`"`)) || stream == execution.Stdout && bytes.HasPrefix(line, []byte(`{"type":"execution:progress"`)) {
 			text = logtext.Append(text, line)
 		}
 	}
