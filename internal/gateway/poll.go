@@ -90,9 +90,13 @@ func (l *live) servePoll(w http.ResponseWriter, r *http.Request, p auth.Principa
 	_, _ = w.Write(body)
 }
 
-// firstPoll reports whether a poll names no place to go on from.
+// firstPoll reports whether a poll names no place to go on from: neither the connection that an
+// earlier one was greeted with, nor a cursor.
 func firstPoll(q url.Values) bool {
-	return len(q["since"]) == 0 && len(q["execution"]) > 0 || q.Get("executions") == "1"
+	if q.Has("connection") {
+		return false
+	}
+	return q.Get("executions") == "1" || !q.Has("since") && !q.Has("executions") && !q.Has("system")
 }
 
 func pollWait(text string) (time.Duration, error) {
