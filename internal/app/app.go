@@ -41,6 +41,7 @@ type App struct {
 	index      *index.Index
 	supervisor *supervisor.Supervisor
 	gateway    *gateway.Gateway
+	gate       *gate
 	server     *http.Server
 
 	closing sync.Once
@@ -100,7 +101,8 @@ func (a *App) open() (err error) {
 	if err != nil {
 		return err
 	}
-	a.server = gateway.NewServer(a.gateway, c.Limits, a.log)
+	a.gate = newGate(a.gateway, c.BasePath)
+	a.server = gateway.NewServer(a.gate, c.Limits, a.log)
 	return nil
 }
 
@@ -223,6 +225,7 @@ func (a *App) start(ctx context.Context, ready func()) error {
 	if err := a.supervisor.Start(ctx); err != nil {
 		return err
 	}
+	a.gate.open()
 	announce := a.dir.Announce
 	if a.config.Temporary {
 		announce = a.dir.AnnounceTemporary
@@ -259,6 +262,9 @@ func (a *App) close(ctx context.Context) error {
 	}
 	if a.gateway != nil {
 		errs = append(errs, a.gateway.Close(ctx))
+	}
+	if a.gate != nil {
+		a.gate.open()
 	}
 	if a.server != nil {
 		if err := a.server.Shutdown(ctx); err != nil {
