@@ -112,7 +112,7 @@ func Open(opts Options) (*Authenticator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open authenticator: %w", err)
 	}
-	a := &Authenticator{basePath: opts.BasePath, log: log, dir: dir, tickets: newTickets(), failures: newFailures()}
+	a := &Authenticator{basePath: strings.TrimRight(opts.BasePath, "/"), log: log, dir: dir, tickets: newTickets(), failures: newFailures()}
 	if a.owner, err = openOwner(dir, log); err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("open authenticator: %w", err)

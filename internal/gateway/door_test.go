@@ -104,7 +104,7 @@ func newDoor(t testing.TB, change func(*Options)) *door {
 	d.server = httptest.NewUnstartedServer(d.gateway)
 	d.server.Config = NewServer(d.gateway, protocol.Limits{}, d.gateway.log)
 	d.server.Start()
-	transport := &http.Transport{MaxIdleConnsPerHost: 100}
+	transport := &http.Transport{MaxIdleConnsPerHost: 100, DisableCompression: true}
 	d.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

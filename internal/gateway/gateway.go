@@ -204,7 +204,9 @@ func (g *Gateway) route(pattern string, handler http.HandlerFunc) {
 		if !slices.Contains(rule, protocol.PermPublic) {
 			p, err := g.identify(r)
 			if err == nil {
-				err = permit(p, rule)
+				if err = permit(p, rule); err != nil && !safeMethod(r.Method) {
+					g.auditREST(r.Context(), p, audit.Entry{Action: "request.refused", Target: pattern}, err)
+				}
 			}
 			if err != nil {
 				g.problem(r.Context(), err).write(w)
