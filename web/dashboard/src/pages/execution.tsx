@@ -106,11 +106,11 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
             </div>
           ) : null}
           {shown === "result" ? (
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
             <div
               className="flex-1 min-h-0 overflow-y-auto bg-bg"
               role="tabpanel"
               aria-label="Result"
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
               tabIndex={0}
             >
               <Suspense>

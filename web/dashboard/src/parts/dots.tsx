@@ -8,6 +8,7 @@ import { toneOf } from "../lib/words.ts";
 export function Dots({ records }: { readonly records: readonly ExecutionRecord[] }): ReactNode {
   if (records.length === 0) return <span>never run lately</span>;
   return (
+    // biome-ignore lint/a11y/useSemanticElements: a few links in a row are no fieldset
     <span
       className="inline-flex gap-1"
       aria-label={`Last ${formatPlural(records.length, "run")}`}

@@ -17,7 +17,7 @@ export interface AgentFormProps {
   /** Parameters to begin with, e.g. those of an earlier run. */
   readonly initial?: Readonly<Record<string, unknown>> | undefined;
   /** Called with parameters that pass the schema as far as the page can tell; may reject with the server's refusal. */
-  onSubmit(config: Record<string, unknown>): void | Promise<unknown>;
+  onSubmit(config: Record<string, unknown>): unknown;
   onCancel?(): void;
   /** Default `Run`. */
   readonly submitLabel?: string;

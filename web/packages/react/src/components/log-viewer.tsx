@@ -79,7 +79,6 @@ function Viewer({
   const hintId = useId();
 
   // Remembered settings are read after the first render: a server could not have known them.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: defaults count once
   useBrowserLayoutEffect(() => {
     model.setSettings(loadSettings(storage(), { ...DEFAULT_SETTINGS, ...defaults }));
   }, [model]);
@@ -260,7 +259,7 @@ function Viewer({
           </button>
         )}
         <div ref={probe} className="cops-row cops-probe" aria-hidden="true">
-          <span className="cops-text">{PROBE}</span>
+          <span>{PROBE}</span>
         </div>
       </div>
       <span id={hintId} className="cops-sr">
