@@ -165,9 +165,12 @@ func (l *Link) Cancel(by, reason string) error {
 	return l.send(&request{Cancel: &cancelling{By: by, Reason: reason}})
 }
 
+// Input is what a person sends to a running agent.
+type Input = driver.Input
+
 // Input passes on what a person sends to the agent, and waits until the agent's driver has taken or
 // refused it. Run must be under way.
-func (l *Link) Input(ctx context.Context, in driver.Input) error {
+func (l *Link) Input(ctx context.Context, in Input) error {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()

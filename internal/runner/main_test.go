@@ -16,6 +16,9 @@ import (
 // agents in agents_test.go ("agent NAME …").
 func TestMain(m *testing.M) {
 	if len(os.Args) > 3 && os.Args[1] == "runner" {
+		if _, err := os.Stat(filepath.Join(os.Args[2], "faulty")); err == nil {
+			os.Exit(runFaulty(os.Args[2], os.Args[3]))
+		}
 		os.Exit(profiled(os.Args[2], func() int { return runner.Main(os.Args[2], os.Args[3]) }))
 	}
 	if len(os.Args) > 2 && os.Args[1] == "agent" {

@@ -129,9 +129,6 @@ func (r *run) cleanUp() {
 			fmt.Fprintf(os.Stderr, "clean up: %v\n", err)
 		}
 	}
-	if info, err := os.Stat(filepath.Join(r.dir, runnerLogFile)); err == nil && info.Size() == 0 {
-		_ = os.Remove(filepath.Join(r.dir, runnerLogFile))
-	}
 }
 
 // removeTree removes path and all below it, directories included that forbid even their owner to

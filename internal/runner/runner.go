@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 
@@ -44,21 +45,36 @@ const readyEnv = "CLAUDEOPS_RUNNER_READY_FD"
 
 // Main is the runner process of execution id: `claudeops runner DATADIR ID`. It returns the
 // process's exit code. Standard error is for what goes wrong with the runner itself.
-func Main(dataDir, id string) int {
+func Main(dataDir, id string) int { return runMain(dataDir, id, (*journal.Files).Append) }
+
+func runMain(dataDir, id string, open appending) int {
 	// The heap stays within a few MB; big buffers live outside it.
 	debug.SetGCPercent(50)
-	// What the runner makes is for its owner alone. The agent gets a mask of its own, see start.
+	// What the runner makes is for its owner alone. The agent gets a mask of its own, see forkAgent.
 	agentMask := syscall.Umask(0o077) | 0o022
 	ready := takeReady()
-	code, err := execute(dataDir, id, agentMask, ready)
+	code, err := execute(dataDir, id, agentMask, ready, open)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "runner of execution %s: %v\n", id, err)
 		ready.failed(err)
 	}
+	if execution.ValidateID(id) == nil {
+		removeIfEmpty(filepath.Join(dataDir, "executions", id, runnerLogFile))
+	}
 	return code
 }
 
-func execute(dataDir, id string, agentMask int, ready *readiness) (int, error) {
+// removeIfEmpty removes a log in which nothing was written.
+func removeIfEmpty(path string) {
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+		_ = os.Remove(path)
+	}
+}
+
+// appending opens an execution's journal for writing at its end.
+type appending func(store *journal.Files, id string) (journal.Writer, journal.Recovery, error)
+
+func execute(dataDir, id string, agentMask int, ready *readiness, open appending) (int, error) {
 	if err := execution.ValidateID(id); err != nil {
 		return ExitFailed, err
 	}
@@ -67,6 +83,7 @@ func execute(dataDir, id string, agentMask int, ready *readiness) (int, error) {
 	if err != nil {
 		return ExitFailed, err
 	}
+	defer store.Close()
 	dir, err := store.Dir(id)
 	if err != nil {
 		return ExitFailed, err
@@ -78,7 +95,7 @@ func execute(dataDir, id string, agentMask int, ready *readiness) (int, error) {
 	if spec.ExecutionID != id {
 		return ExitFailed, fmt.Errorf("%s is that of execution %q", specFile, spec.ExecutionID)
 	}
-	writer, recovery, err := store.Append(id)
+	writer, recovery, err := open(store, id)
 	if err != nil {
 		return ExitFailed, err
 	}
