@@ -28,7 +28,7 @@ type CostFilter struct {
 func (x *Index) Costs(ctx context.Context, filter CostFilter) (costs []Cost, err error) {
 	shared := Filter{AgentType: filter.AgentType, Since: filter.Since, Until: filter.Until}
 	conditions, args := shared.where("")
-	query := `SELECT date(queued_at / 1000, 'unixepoch') AS day, agent, count(*), sum(cost), sum(cost * estimated),
+	query := `SELECT queued_at / 86400000 AS day, agent, count(*), sum(cost), sum(cost * estimated),
 		sum(input), sum(output), sum(cache_read), sum(cache_write)
 		FROM executions` + whereClause(conditions) + ` GROUP BY day, agent ORDER BY day DESC, agent`
 	err = x.use("sum costs", func(f *file) error {
@@ -40,10 +40,12 @@ func (x *Index) Costs(ctx context.Context, filter CostFilter) (costs []Cost, err
 		defer rows.Close()
 		for rows.Next() {
 			var c Cost
-			if err := rows.Scan(&c.Day, &c.AgentType, &c.Executions, &c.USD, &c.EstimatedUSD,
+			var day int64 // since 1970
+			if err := rows.Scan(&day, &c.AgentType, &c.Executions, &c.USD, &c.EstimatedUSD,
 				&c.Tokens.Input, &c.Tokens.Output, &c.Tokens.CacheRead, &c.Tokens.CacheWrite); err != nil {
 				return err
 			}
+			c.Day = time.Unix(day*24*60*60, 0).UTC().Format(time.DateOnly)
 			costs = append(costs, c)
 		}
 		return rows.Err()

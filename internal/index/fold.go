@@ -67,10 +67,8 @@ func eachEvent(lines []byte, at journal.Position, fn func([]byte, *execution.Eve
 			continue
 		}
 		var e execution.Event
-		if err := json.Unmarshal(line, &e); err != nil {
-			return fmt.Errorf("decode event %d: %w", at.Seq, err)
-		}
-		if e.Type == execution.TypeLog {
+		// What is damaged and not yet under a checksum is as good as lost: the rest still counts.
+		if json.Unmarshal(line, &e) != nil || e.Type == execution.TypeLog {
 			continue
 		}
 		if err := fn(line, &e, at); err != nil {

@@ -113,7 +113,10 @@ func putAll(ctx context.Context, tx *sql.Tx, records []execution.Record) error {
 	return nil
 }
 
-// searchText is what a text filter looks in, a line for each thing, lower case.
+// fieldSeparator keeps a text filter from finding the end of one thing and the beginning of the next.
+const fieldSeparator = "\x1f"
+
+// searchText is what a text filter looks in, lower case.
 func searchText(r *execution.Record) string {
 	lines := []string{r.ExecutionID, r.AgentType, r.Reason, r.Error, r.ProgressMessage}
 	var config any
@@ -121,7 +124,7 @@ func searchText(r *execution.Record) string {
 		lines = appendParameters(lines, "", config)
 	}
 	lines = slices.DeleteFunc(lines, func(line string) bool { return line == "" })
-	return strings.ToLower(strings.Join(lines, "\n"))
+	return strings.ToLower(strings.Join(lines, fieldSeparator))
 }
 
 // appendParameters writes each value as name=value, the way it is given on the command line.

@@ -37,7 +37,7 @@ CREATE TABLE executions (
 CREATE INDEX executions_by_status ON executions(status, id, queued_at);
 CREATE INDEX executions_by_agent ON executions(agent, id, queued_at);
 CREATE INDEX executions_by_agent_status ON executions(agent, status, id, queued_at);
-CREATE INDEX executions_by_time ON executions(queued_at, agent);
+CREATE INDEX executions_by_time ON executions(queued_at, agent, cost, estimated, input, output, cache_read, cache_write); -- all that costs need
 CREATE TABLE claims (
 	user         TEXT NOT NULL,
 	key          TEXT NOT NULL,

@@ -1,0 +1,535 @@
+package index_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"claudeops/internal/execution"
+	"claudeops/internal/fault"
+	"claudeops/internal/index"
+	"claudeops/internal/journal"
+	"claudeops/protocol"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+
+	t.Run("is_private_whatever_the_path", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "50% ?odd#name & ü", "index.sqlite")
+		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		x := open(t, path)
+		put(t, x, record(1, "a", execution.Queued))
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			info, err := os.Stat(path + suffix)
+			if err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: %v, %v", suffix, info, err)
+			}
+		}
+	})
+
+	t.Run("keeps_what_was_put", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "index.sqlite")
+		x, err := index.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, x, record(1, "a", execution.Queued))
+		if err := x.SetComplete(t.Context(), "boot"); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := x.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := x.Get(t.Context(), id(1)); err == nil {
+			t.Error("a closed index answers")
+		}
+		x = open(t, path)
+		if rec, err := x.Get(t.Context(), id(1)); err != nil || rec.Status != execution.Queued {
+			t.Errorf("%+v, %v", rec, err)
+		}
+		if boot, complete, err := x.Complete(t.Context()); boot != "boot" || !complete || err != nil {
+			t.Errorf("complete: %q, %v, %v", boot, complete, err)
+		}
+	})
+
+	for name, spoil := range map[string]func(t *testing.T, path string){
+		"random_bytes": func(t *testing.T, path string) { write(t, path, strings.Repeat("junk", 3000)) },
+		"text":         func(t *testing.T, path string) { write(t, path, "hello") },
+		"torn":         func(t *testing.T, path string) { truncate(t, path, 5000) },
+		"newer":        func(t *testing.T, path string) { change(t, path, `PRAGMA user_version = 99`) },
+		"older":        func(t *testing.T, path string) { change(t, path, `PRAGMA user_version = 0`) },
+		"no_table":     func(t *testing.T, path string) { change(t, path, `DROP TABLE claims`) },
+		"no_column":    func(t *testing.T, path string) { change(t, path, `ALTER TABLE executions RENAME COLUMN cost TO price`) },
+		"another_one":  func(t *testing.T, path string) { os.Remove(path); change(t, path, `CREATE TABLE songs (title)`) },
+		"first_page":   func(t *testing.T, path string) { overwrite(t, path, 100, 4000) },
+	} {
+		t.Run("what_can_not_be_used_is_set_aside/"+name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "index.sqlite")
+			x, err := index.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range 100 {
+				put(t, x, record(n, "a", execution.Queued))
+			}
+			if err := errors.Join(x.SetComplete(t.Context(), "boot"), x.Close()); err != nil {
+				t.Fatal(err)
+			}
+			spoil(t, path)
+			var log strings.Builder
+			x = open(t, path, index.WithLog(slog.New(slog.NewTextHandler(&log, nil))))
+			if _, complete, err := x.Complete(t.Context()); complete || err != nil {
+				t.Errorf("complete: %v, %v", complete, err)
+			}
+			put(t, x, record(1, "a", execution.Queued))
+			if page, err := x.List(t.Context(), index.Filter{}); err != nil || len(page.Executions) != 1 {
+				t.Errorf("lists %d, %v", len(page.Executions), err)
+			}
+			if !strings.Contains(log.String(), "set aside") || !strings.Contains(log.String(), path) {
+				t.Errorf("log says %q", log.String())
+			}
+			if _, err := os.Stat(path + ".aside"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+
+	t.Run("what_it_may_not_touch_is_an_error", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		if x, err := index.Open(filepath.Join(dir, "no", "index.sqlite")); err == nil {
+			x.Close()
+			t.Error("opened in a directory that is not there")
+		}
+		if x, err := index.Open(dir); err == nil {
+			x.Close()
+			t.Error("opened a directory")
+		}
+		if _, err := os.Stat(dir); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func truncate(t *testing.T, path string, size int64) {
+	t.Helper()
+	if err := os.Truncate(path, size); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func overwrite(t *testing.T, path string, from, size int) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte(strings.Repeat("\xa5", size)), int64(from))
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func change(t *testing.T, path, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err == nil {
+		_, err = db.Exec(statement)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPut(t *testing.T) {
+	t.Parallel()
+	x := newIndex(t)
+	rec := record(1, "a", execution.Queued)
+	rec.QueuePosition = 5
+	put(t, x, rec)
+	put(t, x)
+	got, err := x.Get(t.Context(), id(1))
+	if err != nil || got.QueuePosition != 0 {
+		t.Errorf("%+v, %v: a place in line is not for keeping", got, err)
+	}
+	rec.Status, rec.Cost, rec.ProgressMessage = execution.Running, 2, "new"
+	put(t, x, rec)
+	if got := ids(t, x, index.Filter{Status: []execution.Status{execution.Running}, Query: "new"}); !slices.Equal(got, []string{id(1)}) {
+		t.Errorf("listed %v", got)
+	}
+	if open, err := x.Open(t.Context()); err != nil || !slices.Equal(open, []string{id(1)}) {
+		t.Errorf("open are %v, %v", open, err)
+	}
+	if _, err := x.Get(t.Context(), id(2)); fault.CodeOf(err) != protocol.NotFound {
+		t.Errorf("unknown: %v", err)
+	}
+	if last, err := x.LastID(t.Context()); err != nil || last != id(1) {
+		t.Errorf("last is %q, %v", last, err)
+	}
+	if err := x.Remove(t.Context(), []string{id(1), id(7)}); err != nil {
+		t.Error(err)
+	}
+	if last, err := x.LastID(t.Context()); err != nil || last != "" {
+		t.Errorf("last is %q, %v", last, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := x.Put(ctx, []execution.Record{rec}); !errors.Is(err, context.Canceled) || errors.Is(err, index.ErrDamaged) {
+		t.Errorf("a caller who has gone gets %v", err)
+	}
+	put(t, x, rec)
+}
+
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	x := newIndex(t)
+	claim := index.Claim{User: "me", Key: "k", Request: "h1", ExecutionID: id(1)}
+	if _, known, err := x.Claimed(t.Context(), "me", "k"); known || err != nil {
+		t.Fatal(known, err)
+	}
+	if err := x.Add(t.Context(), record(1, "a", execution.Queued), &claim); err != nil {
+		t.Fatal(err)
+	}
+	if got, known, err := x.Claimed(t.Context(), "me", "k"); got != claim || !known || err != nil {
+		t.Errorf("%+v, %v, %v", got, known, err)
+	}
+	if _, known, _ := x.Claimed(t.Context(), "you", "k"); known {
+		t.Error("another user's key is taken")
+	}
+	other := index.Claim{User: "me", Key: "k", Request: "h2", ExecutionID: id(2)}
+	if err := x.Add(t.Context(), record(2, "a", execution.Queued), &other); fault.CodeOf(err) != protocol.Conflict {
+		t.Errorf("a taken key: %v", err)
+	}
+	if _, err := x.Get(t.Context(), id(2)); fault.CodeOf(err) != protocol.NotFound {
+		t.Errorf("half of it was stored: %v", err)
+	}
+	if err := x.Remove(t.Context(), []string{id(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Add(t.Context(), record(2, "a", execution.Queued), &other); err != nil {
+		t.Errorf("the key of what was removed is not free: %v", err)
+	}
+}
+
+// TestRebuild fills one index as events happen, and makes another from the journals: they are the same.
+func TestRebuild(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 3))
+	store := newStore(t)
+	dir := t.TempDir()
+	livePath, madePath := filepath.Join(dir, "live.sqlite"), filepath.Join(dir, "made.sqlite")
+	live, err := index.Open(livePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const executions = 300
+	events := 0
+	for n := range executions {
+		lines := randomEvents(t, random, id(n), n)
+		events += len(lines)
+		w, err := store.Create(id(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var claim *index.Claim
+		if random.IntN(3) == 0 {
+			claim = &index.Claim{User: []string{"ann", "bob"}[random.IntN(2)], Key: fmt.Sprint("key ", n), Request: fmt.Sprint(random.Uint64()), ExecutionID: id(n)}
+			if err := index.WriteClaim(fileDir(t, store, id(n)), *claim); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, line := range lines {
+			if _, err := w.Append(line, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// As the supervisor does it: applied one by one, stored now and then.
+		r, err := store.Open(id(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rec execution.Record
+		_, err = index.Lifecycle(t.Context(), r, journal.Position{}, func(line []byte, e *execution.Event, at journal.Position) error {
+			rec.Apply(e)
+			if e.Seq == 1 {
+				return live.Add(t.Context(), rec, claim)
+			}
+			if random.IntN(3) == 0 || e.Terminal() {
+				rec.QueuePosition = random.IntN(5)
+				return live.Put(t.Context(), []execution.Record{rec})
+			}
+			return nil
+		})
+		if err == nil {
+			err = live.Put(t.Context(), []execution.Record{rec})
+		}
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	empty, err := store.Create(id(executions))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(empty.Close(), live.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := index.Rebuild(t.Context(), store, madePath); err != nil {
+		t.Fatal(err)
+	}
+	want, got := dump(t, livePath), dump(t, madePath)
+	if !slices.Equal(got, want) {
+		for i := range want {
+			if i >= len(got) || got[i] != want[i] {
+				t.Fatalf("seed %d: line %d of %d/%d differs\nlive %s\nmade %s", seed, i, len(want), len(got), want[i], got[min(i, len(got)-1)])
+			}
+		}
+		t.Fatalf("seed %d: %d lines, want %d", seed, len(got), len(want))
+	}
+	fmt.Fprintf(t.Output(), "executions %d / events %d / rows compared %d / differences 0 / seed %d\n", executions, events, len(want), seed)
+
+	x := open(t, madePath)
+	if _, complete, err := x.Complete(t.Context()); !complete || err != nil {
+		t.Errorf("complete: %v, %v", complete, err)
+	}
+}
+
+func fileDir(t testing.TB, store journal.Store, id string) string {
+	t.Helper()
+	dir, err := store.Dir(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// life stores an execution's journal.
+func life(t testing.TB, store journal.Store, id string, lines ...[]byte) {
+	t.Helper()
+	w, err := store.Create(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		if _, err := w.Append(line, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFill(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 1))
+	store := newStore(t)
+	for n := range 5 {
+		life(t, store, id(n), randomEvents(t, random, id(n), n)...)
+	}
+	x := newIndex(t)
+	stale := record(0, "a", execution.Running)
+	gone := record(9, "a", execution.Completed)
+	put(t, x, stale, gone)
+	for range 2 {
+		if err := x.Fill(t.Context(), store); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{id(4), id(3), id(2), id(1), id(0)}
+		if got := ids(t, x, index.Filter{}); !slices.Equal(got, want) {
+			t.Errorf("listed %v, want %v", got, want)
+		}
+		if rec, err := x.Get(t.Context(), id(0)); err != nil || rec.AgentType == "a" {
+			t.Errorf("the stale one is %+v, %v", rec, err)
+		}
+	}
+
+	t.Run("one_that_can_not_be_read_does_not_stop_the_others", func(t *testing.T) {
+		t.Parallel()
+		var log strings.Builder
+		x := open(t, filepath.Join(t.TempDir(), "index.sqlite"), index.WithLog(slog.New(slog.NewTextHandler(&log, nil))))
+		if err := x.Fill(t.Context(), &unreadable{store, id(2)}); err != nil {
+			t.Fatal(err)
+		}
+		if got := ids(t, x, index.Filter{}); !slices.Equal(got, []string{id(4), id(3), id(1), id(0)}) {
+			t.Errorf("listed %v", got)
+		}
+		if !strings.Contains(log.String(), id(2)) {
+			t.Errorf("log says %q", log.String())
+		}
+	})
+}
+
+type unreadable struct {
+	journal.Store
+	id string
+}
+
+func (u *unreadable) Open(id string) (journal.Reader, error) {
+	if id == u.id {
+		return nil, errors.New("read: input/output error")
+	}
+	return u.Store.Open(id)
+}
+
+func TestRenew(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 1))
+	store := newStore(t)
+	for n := range 50 {
+		life(t, store, id(n), randomEvents(t, random, id(n), n)...)
+	}
+	path := filepath.Join(t.TempDir(), "index.sqlite")
+	x := open(t, path)
+	if err := x.Fill(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Check(t.Context()); err != nil {
+		t.Fatalf("a sound index: %v", err)
+	}
+	before := ids(t, x, index.Filter{})
+	change(t, path, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	overwrite(t, path, 4096, 100_000)
+	_, err := x.List(t.Context(), index.Filter{Limit: 1000})
+	if err == nil {
+		err = x.Check(t.Context())
+	}
+	if !errors.Is(err, index.ErrDamaged) || fault.CodeOf(err) != protocol.Unavailable {
+		t.Fatalf("a damaged index: %v", err)
+	}
+	var all sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				// What is answered while it is made anew is either refused or whole.
+				page, err := x.List(t.Context(), index.Filter{Limit: 1000})
+				if err != nil && fault.CodeOf(err) != protocol.Unavailable {
+					t.Error(err)
+				}
+				if err == nil && len(page.Executions) != len(before) {
+					t.Errorf("lists %d", len(page.Executions))
+				}
+			}
+		})
+	}
+	err = x.Renew(t.Context(), store)
+	close(stop)
+	all.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(t, x, index.Filter{}); !slices.Equal(got, before) {
+		t.Errorf("lists %d, want %d", len(got), len(before))
+	}
+	put(t, x, record(100, "a", execution.Queued))
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Renew(t.Context(), store); err == nil {
+		t.Error("a closed index is renewed")
+	}
+}
+
+func TestIndex_side_by_side(t *testing.T) {
+	t.Parallel()
+	x := newIndex(t)
+	var all sync.WaitGroup
+	for worker := range 8 {
+		all.Go(func() {
+			for n := range 60 {
+				rec := record(worker*1000+n, "a", execution.Running)
+				put(t, x, rec)
+				if got, err := x.Get(t.Context(), rec.ExecutionID); err != nil || got.Status != execution.Running {
+					t.Errorf("%+v, %v", got, err)
+				}
+				if _, err := x.List(t.Context(), index.Filter{Limit: 10, Query: "a"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	page, err := x.List(t.Context(), index.Filter{Count: true})
+	if err != nil || page.Total != 480 {
+		t.Errorf("counted %d, %v", page.Total, err)
+	}
+}
+
+// TestLifecycle reads around what is damaged.
+func TestLifecycle(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	long := strings.Repeat("x", 1<<20)
+	life(t, store, id(1),
+		fmt.Appendf(nil, `{"type":"execution:queued","executionId":"%s","seq":1,"timestamp":"2026-03-01T00:00:00.000Z","agentType":"a"}`+"\n", id(1)),
+		fmt.Appendf(nil, `{"type":"execution:log","executionId":"%s","seq":2,"message":"%s"}`+"\n", id(1), long),
+		fmt.Appendf(nil, `{"seq":3,"executionId":"%s","type":"execution:log","message":"another order"}`+"\n", id(1)),
+		fmt.Appendf(nil, `{"type":"execution:later","executionId":"%s","seq":4,"timestamp":"2026-03-01T00:00:00.000Z","unknown":{}}`+"\n", id(1)),
+		fmt.Appendf(nil, `{"type":"execution:progress","executionId":"%s","seq":5,"timestamp":7,"progress":8}`+"\n", id(1)),
+		fmt.Appendf(nil, `{"type":"execution:progress","executionId":"%s","seq":6,"timestamp":"2026-03-01T00:00:00.000Z","progress":7}`+"\n", id(1)),
+	)
+	r, err := store.Open(id(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var seen []string
+	end, err := index.Lifecycle(t.Context(), r, journal.Position{}, func(line []byte, e *execution.Event, at journal.Position) error {
+		seen = append(seen, fmt.Sprint(e.Type, at.Seq))
+		check, gap, err := r.Locate(at.Seq)
+		if err != nil || gap != nil || check != at {
+			t.Errorf("told position %v, is %v, %v", at, check, err)
+		}
+		return nil
+	})
+	if err != nil || end.Seq != 6 || !slices.Equal(seen, []string{"execution:queued1", "execution:later4", "execution:progress6"}) {
+		t.Errorf("saw %v up to %v, %v", seen, end, err)
+	}
+	wanted := errors.New("enough")
+	if _, err := index.Lifecycle(t.Context(), r, journal.Position{}, func([]byte, *execution.Event, journal.Position) error { return wanted }); !errors.Is(err, wanted) {
+		t.Errorf("stopped with %v", err)
+	}
+	if rec, err := index.Fold(t.Context(), r); err != nil || rec.Head != 6 || *rec.Progress != 7 {
+		t.Errorf("%+v, %v", rec, err)
+	}
+}
