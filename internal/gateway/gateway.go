@@ -174,6 +174,9 @@ func (g *Gateway) registerRoutes() {
 		if strings.HasPrefix(pattern, "GET ") {
 			handler = withoutDeadlines(handler)
 		}
+		if pattern == "GET /api/ws" {
+			handler = upgradesOnly(handler)
+		}
 		g.route(pattern, handler)
 	}
 	g.describeLive()
@@ -207,6 +210,9 @@ func (g *Gateway) route(pattern string, handler http.HandlerFunc) {
 				if err = permit(p, rule); err != nil && !safeMethod(r.Method) {
 					g.auditREST(r.Context(), p, audit.Entry{Action: "request.refused", Target: pattern}, err)
 				}
+			}
+			if err == nil {
+				err = g.withinRate(p, pattern)
 			}
 			if err != nil {
 				g.problem(r.Context(), err).write(w)
@@ -247,6 +253,20 @@ func permit(p auth.Principal, rule []string) error {
 		return nil
 	}
 	return fault.New(protocol.Forbidden, "this needs the permission %s, which %s does not have", strings.Join(rule, " or "), p.ID)
+}
+
+// withinRate counts a request to its user, together with the messages of the user's connections.
+// The live transports count by themselves.
+func (g *Gateway) withinRate(p auth.Principal, pattern string) error {
+	switch pattern {
+	case "GET /api/events", "GET /api/poll", "POST /api/messages":
+		return nil
+	}
+	request := connectionRate{limiter: unlimited}
+	if retry, verdict := request.allow(g.live.users, &p); verdict != within {
+		return fault.New(protocol.RateLimited, "too many requests of %s: wait %d ms", p.ID, retryMs(retry)).With(fault.Retry{AfterMs: retryMs(retry)})
+	}
+	return nil
 }
 
 // ServeHTTP lets the guard look at the request and then hands it to its route.

@@ -196,6 +196,30 @@ func TestGuard_refuses_writes_that_a_page_can_send_unasked(t *testing.T) {
 	}
 }
 
+func TestWebSocket_what_is_no_handshake_is_told_so_over_http(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	for name, test := range map[string]struct {
+		change map[string]string
+		want   int
+	}{
+		"no_upgrade":       {map[string]string{"Upgrade": ""}, 426},
+		"another_upgrade":  {map[string]string{"Upgrade": "h2c"}, 426},
+		"no_connection":    {map[string]string{"Connection": ""}, 426},
+		"no_version":       {map[string]string{"Sec-WebSocket-Version": ""}, 426},
+		"another_version":  {map[string]string{"Sec-WebSocket-Version": "8"}, 426},
+		"no_key":           {map[string]string{"Sec-WebSocket-Key": ""}, 400},
+		"short_key":        {map[string]string{"Sec-WebSocket-Key": "AAAA"}, 400},
+		"key_in_no_base64": {map[string]string{"Sec-WebSocket-Key": "?"}, 400},
+	} {
+		got := d.do(t, "GET", "/api/ws", "", d.as(d.token, d.merge(upgrade, test.change)))
+		if got.status != test.want {
+			t.Errorf("%s: %d, want %d", name, got.status, test.want)
+		}
+		got.problem(t)
+	}
+}
+
 func TestGuard_a_missing_or_doubled_header(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t, nil)

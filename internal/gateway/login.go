@@ -37,15 +37,13 @@ type ticketAnswer struct {
 
 type loginRequest struct {
 	Body struct {
-		_     struct{} `additionalProperties:"true"`
-		Token string   `json:"token" minLength:"1" doc:"The owner's token, or a JWT."`
+		Token string `json:"token" minLength:"1" doc:"The owner's token, or a JWT."`
 	}
 }
 
 type logoutRequest struct {
 	Body *struct {
-		_          struct{} `additionalProperties:"true"`
-		Everywhere bool     `json:"everywhere,omitempty" doc:"End every session of this user, not only this one."`
+		Everywhere bool `json:"everywhere,omitempty" doc:"End every session of this user, not only this one."`
 	}
 }
 

@@ -61,7 +61,7 @@ func TestPermissions_routes_by_roles(t *testing.T) {
 	}
 	roles := map[string]role{
 		"nobody":           {nil, false, nil},
-		"wrong_token":      {d.as("x"+d.token[1:], nil), false, nil},
+		"wrong_token":      {d.as(d.token[:42]+"!", nil), false, nil},
 		"no_permission":    {d.as(d.jwt(t, "none"), nil), true, nil},
 		"made_up":          {d.as(d.jwt(t, "made-up", "everything", "*", "public"), nil), true, nil},
 		"owner":            {d.as(d.token, nil), true, protocol.Permissions},
@@ -190,5 +190,27 @@ func TestHealth_needs_no_credential_and_readiness_is_the_supervisors(t *testing.
 	}
 	if got := d.do(t, "GET", "/healthz", "", nil); got.status != 200 {
 		t.Errorf("%d", got.status)
+	}
+}
+
+func TestRate_is_each_users_own(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, func(o *Options) {
+		o.Limits = protocol.DefaultLimits()
+		o.Limits.UserMessagesPerSecond = 2
+	})
+	greedy, other := d.as(d.jwt(t, "greedy", protocol.PermRead), nil), d.as(d.jwt(t, "other", protocol.PermRead), nil)
+	var limited answer
+	for i := 0; limited.status != http.StatusTooManyRequests; i++ {
+		if i > 2000 {
+			t.Fatal("there is no limit")
+		}
+		limited = d.do(t, "GET", "/api/session", "", greedy)
+	}
+	if p := limited.problem(t); p.Code != protocol.RateLimited || p.RetryAfterMs <= 0 || !p.Retryable || limited.header.Get("Retry-After") == "" {
+		t.Errorf("%s", limited.body)
+	}
+	if got := d.do(t, "GET", "/api/session", "", other); got.status != 200 {
+		t.Errorf("another user is kept out too: %d", got.status)
 	}
 }

@@ -35,16 +35,22 @@ type AgentView struct {
 	Workdir       string          `json:"workdir,omitempty"`
 	TimeoutMs     int64           `json:"timeoutMs,omitempty" doc:"Of the whole run; 0: none."`
 	IdleTimeoutMs int64           `json:"idleTimeoutMs,omitempty" doc:"Without output; 0: none."`
-	Stop          struct {
-		Signal  string `json:"signal"`
-		GraceMs int64  `json:"graceMs" doc:"How long it has to end by itself before it is killed."`
-	} `json:"stop"`
-	Concurrency int   `json:"concurrency,omitempty" doc:"Runs at a time, more are queued; 0: no limit of its own."`
-	MaxOutput   int64 `json:"maxOutput,omitempty" doc:"Bytes; 0: no limit."`
-	Budget      *struct {
-		USD float64 `json:"usd"`
-	} `json:"budget,omitempty"`
-	File string `json:"file,omitempty" doc:"Where it was read; none for what is built in."`
+	Stop          AgentStop       `json:"stop"`
+	Concurrency   int             `json:"concurrency,omitempty" doc:"Runs at a time, more are queued; 0: no limit of its own."`
+	MaxOutput     int64           `json:"maxOutput,omitempty" doc:"Bytes; 0: no limit."`
+	Budget        *AgentBudget    `json:"budget,omitempty"`
+	File          string          `json:"file,omitempty" doc:"Where it was read; none for what is built in."`
+}
+
+// AgentStop is how an agent is asked to end.
+type AgentStop struct {
+	Signal  string `json:"signal"`
+	GraceMs int64  `json:"graceMs" doc:"How long it has to end by itself before it is killed."`
+}
+
+// AgentBudget is what one run may cost.
+type AgentBudget struct {
+	USD float64 `json:"usd"`
 }
 
 type agentsAnswer struct {

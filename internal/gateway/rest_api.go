@@ -15,8 +15,11 @@ import (
 
 	"claudeops/internal/agent"
 	"claudeops/internal/execution"
+	"claudeops/internal/index"
 	"claudeops/protocol"
 )
+
+//go:generate go test . -run ^TestOpenAPI_document_is_fresh$ -update-openapi
 
 // maxBody bounds the body of a REST request: an execution's parameters are most of it.
 const maxBody = 1 << 20
@@ -46,6 +49,8 @@ func (g *Gateway) newAPI() huma.API {
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{g.fromHuma},
 	}
+	// Adding a field is free, in both directions: who does not know one ignores it.
+	config.AllowAdditionalPropertiesByDefault = true
 	return huma.NewAPI(config, humago.NewAdapter(routedMux{g}, ""))
 }
 
@@ -128,8 +133,24 @@ func (g *Gateway) describe(op *huma.Operation) {
 // document is the OpenAPI document. The framework adds a schema of its own for errors, which no
 // answer of ours has.
 func (g *Gateway) document() []byte {
-	delete(g.api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
-	delete(g.api.OpenAPI().Components.Schemas.Map(), "ErrorDetail")
+	schemas := g.api.OpenAPI().Components.Schemas.Map()
+	delete(schemas, "ErrorModel")
+	delete(schemas, "ErrorDetail")
+	schemas["Problem"].Properties["code"].Enum = anyOf(protocol.Codes)
+	schemas["Execution"].Properties["status"].Enum = anyOf(execution.Statuses)
+	schemas["Execution"].Properties["executionId"].Pattern = "^[0-9a-z]{26}$"
+	paths := g.api.OpenAPI().Paths
+	created := paths["/api/executions"].Post.Responses
+	created["200"] = &huma.Response{Description: "The idempotency key had begun this one before.", Content: created["201"].Content, Headers: created["201"].Headers}
+	// These are read by hand, so that what is wrong with them is told in our words.
+	sharper := sharperParams()
+	for _, op := range []*huma.Operation{paths["/api/executions"].Get, paths["/api/costs"].Get, paths["/api/executions/{id}/events"].Get} {
+		for _, param := range op.Parameters {
+			if schema := sharper[op.OperationID+" "+param.Name]; schema != nil {
+				param.Schema = schema
+			}
+		}
+	}
 	compact, err := json.Marshal(g.api.OpenAPI())
 	if err != nil {
 		g.missing = append(g.missing, err)
@@ -141,6 +162,26 @@ func (g *Gateway) document() []byte {
 	}
 	readable.WriteByte('\n')
 	return readable.Bytes()
+}
+
+// sharperParams are the schemas of parameters that huma takes for plain text, by operation and name.
+func sharperParams() map[string]*huma.Schema {
+	instant := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+	count := &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0), Maximum: new(float64(protocol.MaxSeq))}
+	return map[string]*huma.Schema{
+		"list-executions since": instant, "list-executions until": instant, "costs since": instant, "costs until": instant,
+		"list-executions limit":  {Type: huma.TypeInteger, Minimum: new(1.0), Maximum: new(float64(index.MaxLimit)), Default: index.DefaultLimit},
+		"list-executions status": {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: anyOf(execution.Statuses)}},
+		"execution-events since": count, "execution-events tail": count, "execution-events limit": count,
+	}
+}
+
+func anyOf[T any](values []T) []any {
+	var all []any
+	for _, value := range values {
+		all = append(all, value)
+	}
+	return all
 }
 
 // timeParam is an optional instant in a query.

@@ -35,10 +35,9 @@ func (config) Schema(huma.Registry) *huma.Schema {
 type createRequest struct {
 	IdempotencyKey string `header:"Idempotency-Key" doc:"The same as idempotencyKey."`
 	Body           struct {
-		_              struct{} `additionalProperties:"true"`
-		AgentType      string   `json:"agentType" minLength:"1" doc:"The agent's name."`
-		Config         config   `json:"config,omitempty"`
-		IdempotencyKey string   `json:"idempotencyKey,omitempty" doc:"Whoever sends the same request again with the same key gets the execution of the first time."`
+		AgentType      string `json:"agentType" minLength:"1" doc:"The agent's name."`
+		Config         config `json:"config,omitempty"`
+		IdempotencyKey string `json:"idempotencyKey,omitempty" doc:"Whoever sends the same request again with the same key gets the execution of the first time."`
 	}
 }
 
@@ -57,8 +56,7 @@ type executionPath struct {
 type cancelRequest struct {
 	ID   string `path:"id" doc:"The execution's id."`
 	Body *struct {
-		_      struct{} `additionalProperties:"true"`
-		Reason string   `json:"reason,omitempty" maxLength:"2000" doc:"Why, in your words."`
+		Reason string `json:"reason,omitempty" maxLength:"2000" doc:"Why, in your words."`
 	}
 }
 
