@@ -7,6 +7,8 @@ export default mergeConfig(
     test: {
       name: "client",
       include: ["test/**/*.test.ts"],
+      // A machine under load is slow, not wrong.
+      testTimeout: 120_000,
     },
   }),
 );

@@ -71,7 +71,7 @@ export function dial(
         return;
       }
       link = { transport, greeting: message };
-      transport.greeted(message.heartbeat);
+      transport.greeted(message);
       handlers.up(link);
     };
 

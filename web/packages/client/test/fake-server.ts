@@ -32,6 +32,7 @@ export interface FakeOptions {
   token?: string;
   heartbeat?: { intervalMs: number; timeoutMs: number };
   limits?: Record<string, number>;
+  permissions?: string[];
 }
 
 /**
@@ -286,7 +287,7 @@ export class FakeServer {
         maxSubscriptions: 100,
         ...limits,
       },
-      user: { id: "owner", permissions: ["admin"] },
+      user: { id: "owner", permissions: this.#options.permissions ?? ["admin"] },
     };
   }
 
@@ -392,6 +393,16 @@ export class FakeServer {
         if (reader !== undefined) reader.feed = undefined;
         break;
       case "system:subscribe":
+        if (this.#options.permissions?.includes("system:read") === false) {
+          reply({
+            type: "error",
+            ...named,
+            code: "forbidden",
+            message: "needs the permission system:read",
+            retryable: false,
+          });
+          return;
+        }
         reply({ type: "ack", ...named });
         reply(systemStatus);
         return;
@@ -475,6 +486,10 @@ export class FakeServer {
       });
       await this.beforeAnswer();
       response.writeHead(200, { "Content-Type": "application/x-ndjson" }).end(out);
+      return;
+    }
+    if (url.pathname === "/api/system") {
+      response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(systemStatus));
       return;
     }
     if (request.method === "POST" && url.pathname === "/api/tickets") {
@@ -570,7 +585,6 @@ export class FakeServer {
     });
     if (reader === undefined) return;
     if (!url.searchParams.has("connection")) body += `${JSON.stringify(this.#greeting())}\n`;
-    if (url.searchParams.has("system")) body += `${JSON.stringify(systemStatus)}\n`;
     const had = url.searchParams.get("executions");
     if (reader.feed !== undefined && had !== String(this.#feedCount + 100)) {
       body += `${JSON.stringify({ type: "executions:snapshot", executions: this.#snapshot(reader.feed.agentType) })}\n`;

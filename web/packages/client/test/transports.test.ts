@@ -304,6 +304,20 @@ describe.each(allTransports)("over %s", (transport) => {
     expect(cpu).toBe(12.5);
   });
 
+  it("says that a permission is missing, and goes on with the rest", async () => {
+    const server = await fakeServer({ permissions: ["executions:read"] });
+    server.start("a");
+    const connection = connectTo(server, options);
+    const error = await new Promise<Error>((resolve) => {
+      connection.watchSystem(1000, { onStatus: () => {}, onError: resolve });
+    });
+    expect(error).toMatchObject({ code: "forbidden" });
+    const seen = new Collected();
+    connection.watchExecution("a", {}, seen.handlers);
+    await seen.until(() => seen.events.length === 2);
+    expect(connection.state.history).toEqual([]);
+  });
+
   it("searches, and gives pages as they come", async () => {
     const server = await fakeServer();
     server.start("a");

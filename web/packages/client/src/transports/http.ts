@@ -3,7 +3,7 @@ import { fetchInit, type Grant } from "../authorization.js";
 import { type Incoming, parseFrame } from "../frame.js";
 import type { TransportName } from "../options.js";
 import { type Failure, failure, httpFailure, problem, refusalOf } from "../problems.js";
-import type { ErrorMessage, Heartbeat, LogsSubscribeMessage } from "../protocol.gen.js";
+import type { ConnectionMessage, ErrorMessage, LogsSubscribeMessage } from "../protocol.gen.js";
 import type { Outgoing } from "../queue.js";
 import { Following } from "./following.js";
 import {
@@ -32,6 +32,7 @@ export abstract class HttpTransport implements Transport {
   protected grant: Grant | undefined;
   readonly #handlers: TransportHandlers;
   readonly #posting = new AbortController();
+  #permissions: readonly string[] = [];
   #posts = 0;
   #done = false;
   #retired = false;
@@ -46,7 +47,10 @@ export abstract class HttpTransport implements Transport {
   protected abstract reread(): void;
   /** Ends reading. */
   protected abstract stopReading(): void;
-  abstract greeted(heartbeat: Heartbeat): void;
+
+  greeted(greeting: ConnectionMessage): void {
+    this.#permissions = greeting.user.permissions;
+  }
 
   get writable(): boolean {
     return this.#posts < maxPosts;
@@ -54,6 +58,11 @@ export abstract class HttpTransport implements Transport {
 
   protected get done(): boolean {
     return this.#done;
+  }
+
+  /** Whether it reads no more: it is closed, or another has taken over. */
+  protected get stopped(): boolean {
+    return this.#done || this.#retired;
   }
 
   send(items: readonly Outgoing[]): void {
@@ -64,6 +73,17 @@ export abstract class HttpTransport implements Transport {
       const { message } = item;
       if (message.type === "logs:subscribe") {
         asked.push(message);
+      } else if (!this.#may(message.type)) {
+        // The server would refuse the whole address, and everything else in it.
+        const { type, id } = message;
+        const missing = `${type} needs a permission this credential does not have`;
+        this.answer({
+          type: "error",
+          code: "forbidden",
+          message: missing,
+          retryable: false,
+          ...(id === undefined ? {} : { id }),
+        });
       } else if (this.following.take(message)) {
         changed = true;
         if (message.id !== undefined) this.answer({ type: "ack", id: message.id });
@@ -74,6 +94,16 @@ export abstract class HttpTransport implements Transport {
     if (changed) this.changed();
     if (posted.length > 0) void this.#post(posted);
     if (asked.length > 0) void this.#follow(asked);
+  }
+
+  #may(type: string): boolean {
+    const needed =
+      type === "executions:subscribe"
+        ? "executions:read"
+        : type === "system:subscribe"
+          ? "system:read"
+          : undefined;
+    return needed === undefined || this.#permissions.includes(needed) || this.#permissions.includes("admin");
   }
 
   retire(): void {
@@ -155,6 +185,23 @@ export abstract class HttpTransport implements Transport {
     }
     this.fail(httpFailure(answer.status, refusal));
     return undefined;
+  }
+
+  /** Reads something small beside; undefined when it can't be had now. */
+  protected async read(path: string): Promise<string | undefined> {
+    try {
+      const { headers, credentials } = fetchInit(await this.context.authorization.grant());
+      const address = httpAddress(this.context.base, path);
+      const answer = await this.context.fetch(address, {
+        headers,
+        credentials,
+        cache: "no-store",
+        signal: this.#posting.signal,
+      });
+      return answer.ok ? await answer.text() : undefined;
+    } catch {
+      return undefined; // the polls meet the same trouble, and tell of it
+    }
   }
 
   /** Lets go of executions that can't be followed any more. Whether that changes anything. */

@@ -19,10 +19,9 @@ class LongPoll extends HttpTransport {
   #asking: AbortController | undefined;
   #connectionId: string | undefined;
   #executions: string | undefined;
-  #systemAt = 0;
+  #sampling: ReturnType<typeof setTimeout> | undefined;
+  #sampledMs: number | undefined;
   #hasty = 0;
-
-  greeted(): void {}
 
   override reread(): void {
     if (this.done) return;
@@ -30,10 +29,26 @@ class LongPoll extends HttpTransport {
     const asking = new AbortController();
     this.#asking = asking;
     void this.#ask(asking.signal);
+    if (this.following.systemMs !== this.#sampledMs) {
+      this.#sampledMs = this.following.systemMs;
+      void this.#sample();
+    }
   }
 
   override stopReading(): void {
     this.#asking?.abort();
+    if (this.stopped) clearTimeout(this.#sampling);
+  }
+
+  /** Gets the host's figures. They are asked for by themselves, for a poll that is answered often would never wait for them. */
+  async #sample(): Promise<void> {
+    clearTimeout(this.#sampling);
+    const everyMs = this.#sampledMs;
+    if (everyMs === undefined || this.stopped) return;
+    const status = await this.read("api/system");
+    if (this.stopped || everyMs !== this.#sampledMs) return;
+    if (status !== undefined) this.frame(status);
+    this.#sampling = setTimeout(() => void this.#sample(), everyMs);
   }
 
   /** Asks until it is aborted. */
@@ -53,23 +68,14 @@ class LongPoll extends HttpTransport {
   /** Asks once. Whether the answer said anything new; undefined when asking has ended. */
   async #askOnce(signal: AbortSignal): Promise<boolean | undefined> {
     const query = this.following.query((id) => this.context.cursor(id));
-    let wait = waitMs;
-    const { systemMs } = this.following;
     if (this.following.executions === undefined) this.#executions = undefined;
     else if (this.#executions !== undefined) query.set("executions", this.#executions);
-    if (this.#connectionId !== undefined) {
-      query.set("connection", this.#connectionId);
-      if (systemMs !== undefined) {
-        const due = this.#systemAt - Date.now();
-        if (due <= 0) query.set("system", String(systemMs));
-        else wait = Math.min(wait, due);
-      }
-    }
-    query.set("wait", `${Math.ceil(wait)}ms`);
+    if (this.#connectionId !== undefined) query.set("connection", this.#connectionId);
+    query.set("wait", `${waitMs}ms`);
 
     const late = setTimeout(
       () => this.fail(closeFailure(closeCodes.heartbeat, "a poll was not answered")),
-      wait + lateMs,
+      waitMs + lateMs,
     );
     try {
       const answer = await this.get("api/poll", query, "application/x-ndjson", signal);
@@ -79,7 +85,6 @@ class LongPoll extends HttpTransport {
         frame += text;
       });
       if (signal.aborted) return undefined;
-      if (query.has("system")) this.#systemAt = Date.now() + (systemMs ?? 0);
       this.#executions = answer.headers.get("ClaudeOps-Executions") ?? undefined;
       this.alive();
       return this.#take(frame);

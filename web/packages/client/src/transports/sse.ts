@@ -1,6 +1,6 @@
 import type { TransportName } from "../options.js";
 import { closeFailure, failure, problem } from "../problems.js";
-import { closeCodes, type Heartbeat } from "../protocol.gen.js";
+import { type ConnectionMessage, closeCodes } from "../protocol.gen.js";
 import { EventStream } from "./event-stream.js";
 import { HttpTransport, readText } from "./http.js";
 import { messageOf, type OpenTransport } from "./transport.js";
@@ -15,7 +15,9 @@ class ServerSentEvents extends HttpTransport {
   #silenceMs: number | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
 
-  greeted({ intervalMs, timeoutMs }: Heartbeat): void {
+  override greeted(greeting: ConnectionMessage): void {
+    super.greeted(greeting);
+    const { intervalMs, timeoutMs } = greeting.heartbeat;
     // The server sends a comment at least so often.
     this.#silenceMs = intervalMs > 0 ? intervalMs + Math.max(timeoutMs, 1000) : undefined;
     this.#heard();

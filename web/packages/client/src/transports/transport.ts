@@ -2,7 +2,7 @@ import type { Authorization, Grant } from "../authorization.js";
 import type { ConnectionProblem } from "../errors.js";
 import type { TransportName } from "../options.js";
 import { type Failure, failure, problem } from "../problems.js";
-import type { Heartbeat } from "../protocol.gen.js";
+import type { ConnectionMessage } from "../protocol.gen.js";
 import type { Outgoing } from "../queue.js";
 import type { WebSocketConstructor } from "./websocket.js";
 
@@ -35,8 +35,8 @@ export interface Transport {
   /** Whether it can take more now without piling it up. */
   readonly writable: boolean;
   send(items: readonly Outgoing[]): void;
-  /** The server has greeted, and says how often it gives a sign of life. */
-  greeted(heartbeat: Heartbeat): void;
+  /** The server has greeted: it says how often it gives a sign of life, and what the caller may do. */
+  greeted(greeting: ConnectionMessage): void;
   /** Stops reading, lets what is being asked be answered, and then closes: another has taken over. */
   retire(): void;
   close(): void;
