@@ -31,15 +31,17 @@ parameters:
 `;
 
 describe("against the real server", () => {
+  let started: RealServer | undefined;
   let server: RealServer;
   let credential: Credential;
 
   beforeAll(async () => {
     server = new RealServer({ numbered: agent });
+    started = server;
     await server.start();
     credential = { kind: "token", token: server.token };
   }, 300_000);
-  afterAll(() => server.stop());
+  afterAll(() => started?.stop());
 
   it("loses and doubles nothing when it is killed again and again, over any transport", async () => {
     const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
