@@ -17,6 +17,9 @@ func Guess(line []byte) Level {
 		return Info
 	}
 	if class[line[0]] == startsNothing {
+		if level, ok := placed(line); ok {
+			return level
+		}
 		return logfmt(line)
 	}
 	s := line
@@ -131,7 +134,7 @@ func prefix(s []byte) (Level, bool) {
 			return level, true
 		}
 		if !wrapped && !timeLike(word) {
-			return afterProgram(word, end, s[len(word):])
+			return afterProgram(word, end, s)
 		}
 		s = skipSpaceAndColour(s[len(word)+closing(s, wrapped):])
 		for len(s) > 0 && (s[0] == '-' || s[0] == '|' || s[0] == ':') {
@@ -229,7 +232,8 @@ func named(word []byte, end byte, wrapped bool) (Level, bool) {
 
 // afterProgram reads a level after the name of a program or a place in a file: "ld: error: …",
 // "main.c:3:1: warning: …", "npm ERR! …".
-func afterProgram(word []byte, end byte, rest []byte) (Level, bool) {
+func afterProgram(word []byte, end byte, s []byte) (Level, bool) {
+	rest := s[len(word):]
 	if string(word) == "npm" && end == ' ' {
 		switch next, _, _ := token(skipSpaceAndColour(rest)); string(next) {
 		case "ERR!", "error":
@@ -242,19 +246,29 @@ func afterProgram(word []byte, end byte, rest []byte) (Level, bool) {
 	if string(word) == "Traceback" && bytes.HasPrefix(rest, []byte(" (most recent call last)")) {
 		return Error, true
 	}
-	if end != ':' || len(rest) == 0 {
-		return Info, false
-	}
-	rest = skipSpaceAndColour(rest[1:])
-	if bytes.HasPrefix(rest, []byte("fatal error:")) {
-		return Error, true
-	}
-	next, after, wrapped := token(rest)
-	if wrapped || after != ':' || len(next) == 0 {
-		return Info, false
-	}
-	return levelName(next)
+	return placed(s)
 }
+
+// placed reads a level after one word that ends in ':', the name of a program or a place in a file.
+func placed(s []byte) (Level, bool) {
+	sp := bytes.IndexByte(s[:min(len(s), 100)], ' ')
+	if sp < 2 || s[sp-1] != ':' {
+		return Info, false
+	}
+	rest := s[sp+1:]
+	for _, name := range levelWords {
+		if bytes.HasPrefix(rest, name.text) {
+			return name.level, true
+		}
+	}
+	return Info, false
+}
+
+// levelWords are what compilers and their like write after a place.
+var levelWords = []struct {
+	text  []byte
+	level Level
+}{{[]byte("error:"), Error}, {[]byte("warning:"), Warn}, {[]byte("fatal error:"), Error}, {[]byte("fatal:"), Error}, {[]byte("Error:"), Error}, {[]byte("Warning:"), Warn}}
 
 // levelName reads the names levels go by, in capitals, small letters or with a capital first.
 func levelName(word []byte) (Level, bool) {

@@ -93,7 +93,7 @@ func (s *Stream) give(dst, text []byte, keep int) []byte {
 	spans := s.find(text)
 	at := 0
 	first := s.covered > 0 // the first span's Text is out already
-	covered := 0
+	covered := max(0, s.covered-keep)
 	for _, sp := range spans {
 		if sp.from >= keep {
 			break
