@@ -98,7 +98,7 @@ func (g *guard) admit(w http.ResponseWriter, r *http.Request) (admitted *http.Re
 	}
 	if !g.ours(host) {
 		return nil, refused(http.StatusMisdirectedRequest, protocol.Forbidden,
-			"this server does not answer to the name %.100q: reach it as localhost, or start it with --allowed-host %s", r.Host, host.name), false
+			"this server does not answer to the name %.100q: reach it as localhost, or start it with --allow-host %s", r.Host, host.name), false
 	}
 	foreign, no := g.origin(w, r, host, peer)
 	if no != nil {
@@ -156,7 +156,7 @@ func (g *guard) origin(w http.ResponseWriter, r *http.Request, self host, peer a
 	if len(values) == 0 {
 		return false, nil
 	}
-	const hint = "this page may not use this server: start it with --allowed-origin if it should"
+	const hint = "this page may not use this server: start it with --allow-origin if it should"
 	if len(values) > 1 {
 		return false, refused(http.StatusForbidden, protocol.Forbidden, "the request carries %d Origin headers", len(values))
 	}
@@ -174,7 +174,7 @@ func (g *guard) origin(w http.ResponseWriter, r *http.Request, self host, peer a
 	if !g.origins[from.String()] {
 		if from.host == self.withoutPort(from.scheme) && from.scheme == "https" {
 			return false, refused(http.StatusForbidden, protocol.Forbidden,
-				"the page came over https and the request over http: start the server with --trusted-proxy for the proxy in between, or with --allowed-origin %s", from)
+				"the page came over https and the request over http: start the server with --trust-proxy for the proxy in between, or with --allow-origin %s", from)
 		}
 		return false, refused(http.StatusForbidden, protocol.Forbidden, "the origin is %.200q: "+hint, values[0])
 	}

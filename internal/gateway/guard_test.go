@@ -465,7 +465,7 @@ func TestGuard_behind_a_proxy_that_ends_tls(t *testing.T) {
 	// Without trust, the reason is told.
 	d = newDoor(t, func(o *Options) { o.AllowedHosts = []string{"ops.example"} })
 	got = d.do(t, "POST", "/login", `{"token":"`+d.token+`"}`, forwarded)
-	if got.status != 403 || !strings.Contains(got.problem(t).Detail, "--trusted-proxy") {
+	if got.status != 403 || !strings.Contains(got.problem(t).Detail, "--trust-proxy") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
