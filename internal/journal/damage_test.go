@@ -83,10 +83,10 @@ func keep(t *testing.T, closed bool, counts ...uint64) kept {
 	for seq := range events + appendable {
 		k.lines = append(k.lines, journaltest.Line(id, seq+1))
 	}
-	if k.data, err = os.ReadFile(path(t, store, id, journal.DataName)); err != nil {
+	if k.data, err = os.ReadFile(fileOf(t, store, id, journal.DataName)); err != nil {
 		t.Fatal(err)
 	}
-	if k.index, err = os.ReadFile(path(t, store, id, journal.IndexName)); err != nil {
+	if k.index, err = os.ReadFile(fileOf(t, store, id, journal.IndexName)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -104,13 +104,16 @@ func (k *kept) put(t *testing.T, store *journal.Files, data, index []byte) {
 			w, err = store.Create(k.id)
 		}
 	}
-	if err := errorsOf(err, w.Close()); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path(t, store, k.id, journal.DataName), data, 0o600); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	name := path(t, store, k.id, journal.IndexName)
+	if err := os.WriteFile(fileOf(t, store, k.id, journal.DataName), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name := fileOf(t, store, k.id, journal.IndexName)
 	if index == nil {
 		err = os.Remove(name)
 	} else {
@@ -233,7 +236,7 @@ func TestRecovery_RefusesForeignEvents(t *testing.T) {
 	if _, _, err := store.Append(other.id); err == nil {
 		t.Error("Append took a journal of another execution")
 	}
-	if got, err := os.ReadFile(path(t, store, other.id, journal.DataName)); err != nil || !bytes.Equal(got, k.data) {
+	if got, err := os.ReadFile(fileOf(t, store, other.id, journal.DataName)); err != nil || !bytes.Equal(got, k.data) {
 		t.Errorf("the file was changed: %d bytes, want %d, %v", len(got), len(k.data), err)
 	}
 	if a, err := other.audit(store); err != nil || a.Events != 0 {
@@ -412,7 +415,7 @@ func TestReader_UselessIndex(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
-		got, err := os.ReadFile(path(t, store, k.id, journal.IndexName))
+		got, err := os.ReadFile(fileOf(t, store, k.id, journal.IndexName))
 		if err != nil || !bytes.Equal(got, k.index) {
 			t.Errorf("%s: recovery made an index of %d bytes that differs from the one of %d, %v", name, len(got), len(k.index), err)
 		}

@@ -1,5 +1,10 @@
 package journal
 
+import (
+	"os"
+	"syscall"
+)
+
 // Layer, File and Lock let tests put a file system of their own under a store.
 type (
 	Layer = layer
@@ -18,3 +23,12 @@ const (
 	DataName  = dataName
 	IndexName = indexName
 )
+
+// InheritLock gives a second descriptor of a writer's lock, as a process that was just started has.
+func InheritLock(w Writer) (*os.File, error) {
+	fd, err := syscall.Dup(int(w.(*writer).lock.(heldLock).f.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "lock"), nil
+}

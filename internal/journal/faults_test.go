@@ -422,7 +422,7 @@ func TestWriter_FailingIndex(t *testing.T) {
 
 func indexSize(t *testing.T, store *journal.Files, id string) int64 {
 	t.Helper()
-	info, err := os.Stat(path(t, store, id, journal.IndexName))
+	info, err := os.Stat(fileOf(t, store, id, journal.IndexName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -461,7 +461,7 @@ func TestFiles_CreateFails(t *testing.T) {
 		if _, err := store.Open(id); !errors.Is(err, journal.ErrNotFound) {
 			t.Errorf("%s failing: Open gives %v, want ErrNotFound", op, err)
 		}
-		if _, err := os.Lstat(filepath.Dir(path(t, store, id, "x"))); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Dir(fileOf(t, store, id, "x"))); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s failing: the directory stays: %v", op, err)
 		}
 		w, err = store.Create(id)

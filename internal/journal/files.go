@@ -258,15 +258,7 @@ func (f *Files) view(id string) (*view, error) {
 	if err != nil {
 		return nil, notFound(err)
 	}
-	v := &view{id: id, key: indexKey(id), format: newFormat(id), src: data, close: data.Close, refs: 1, indexSize: -1, size: -1}
-	index, err := f.layer.Open(id + "/" + indexName)
-	switch {
-	case err == nil:
-		v.index = index
-		v.close = func() error { return errors.Join(data.Close(), index.Close()) }
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, errors.Join(err, data.Close())
-	}
+	v := &view{id: id, key: indexKey(id), format: newFormat(id), src: data, data: data, files: f.layer, refs: 1, indexSize: -1, size: -1}
 	f.views[id] = v
 	return v, nil
 }

@@ -1,17 +1,15 @@
 package journal_test
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"claudeops/internal/journal"
 	"claudeops/internal/journal/journaltest"
 )
-
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
-}
 
 // newFiles opens a store of its own for a test.
 func newFiles(t testing.TB) *journal.Files {
@@ -36,4 +34,62 @@ func openFiles(t testing.TB, dir string) *journal.Files {
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	journaltest.Run(t, func(t *testing.T) journal.Store { return newFiles(t) })
+}
+
+// Whatever else somebody has put among the executions does not count and does no harm.
+func TestFiles_StrayEntries(t *testing.T) {
+	t.Parallel()
+	store := newFiles(t)
+	id := journaltest.NewID()
+	w, err := store.Create(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errorsOf(w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	among := func() string { return filepath.Dir(fileOf(t, store, journaltest.NewID(), "x")) }
+	if err := errorsOf(
+		os.WriteFile(among(), []byte("a file"), 0o600),
+		os.Symlink(t.TempDir(), among()),
+		os.Symlink("nowhere", among()),
+		os.MkdirAll(filepath.Join(among(), journal.DataName), 0o700),
+		os.Mkdir(among(), 0o700),
+		os.Mkdir(filepath.Join(filepath.Dir(among()), "lost+found"), 0o700),
+		os.WriteFile(filepath.Join(filepath.Dir(among()), ".DS_Store"), nil, 0o600),
+	); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := store.IDs(t.Context())
+	if err != nil || !slices.Equal(ids, []string{id}) {
+		t.Errorf("%q, %v; want only %s", ids, err, id)
+	}
+}
+
+// A reader that was opened before the index was there uses it when it is.
+func TestReader_IndexComesLater(t *testing.T) {
+	t.Parallel()
+	k := keep(t, true, 5000)
+	store := newQuick(t)
+	k.put(t, store, k.data, nil)
+	r, err := store.Open(k.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if head, err := r.Head(); err != nil || head.Seq != k.events {
+		t.Fatal(head, err)
+	}
+	if err := os.WriteFile(fileOf(t, store, k.id, journal.IndexName), k.index, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Only the checksum can tell this from what was written.
+	data := bytes.Clone(k.data)
+	data[len(data)/2] ^= 1
+	if err := os.WriteFile(fileOf(t, store, k.id, journal.DataName), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := journaltest.Audit(r, k.id, journal.Position{}, make([]byte, 64<<10), nil); err != nil || a.Lost() != journal.BlockEvents {
+		t.Errorf("%+v, %v; want one block lost", a, err)
+	}
 }

@@ -8,8 +8,8 @@ import (
 	"claudeops/internal/journal"
 )
 
-// path is a file of an execution.
-func path(t testing.TB, store *journal.Files, id, name string) string {
+// fileOf is a file of an execution.
+func fileOf(t testing.TB, store *journal.Files, id, name string) string {
 	t.Helper()
 	dir, err := store.Dir(id)
 	if err != nil {
@@ -21,7 +21,7 @@ func path(t testing.TB, store *journal.Files, id, name string) string {
 // breakIndex takes the end of an index away, or all of it.
 func breakIndex(t testing.TB, store *journal.Files, id, what string) {
 	t.Helper()
-	name := path(t, store, id, "events.idx")
+	name := fileOf(t, store, id, "events.idx")
 	if what == "index" {
 		if err := os.Remove(name); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 )
 
 // layer is the little of a file system that the journal needs: names below the directory of
@@ -103,13 +104,17 @@ func (d *disk) SyncDir(name string) error {
 
 func (d *disk) Exists(name string) (bool, error) {
 	info, err := d.root.Lstat(name)
+	if err == nil {
+		return info.Mode().IsRegular(), nil
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
+	// What stands in the directory's place may be a file, or a link that leads out of here.
+	if dir, e := d.root.Lstat(path.Dir(name)); e == nil && !dir.IsDir() {
+		return false, nil
 	}
-	return info.Mode().IsRegular(), nil
+	return false, err
 }
 
 func (d *disk) Names(name string, fn func([]string) error) error {

@@ -3,7 +3,6 @@ package journal
 import (
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -13,42 +12,25 @@ import (
 // it keeps out a second writer in the same process too and ends with the process; unlike flock(2)
 // it can be asked after without being taken, so asking never makes a writer believe in another.
 
-func (d *disk) Lock(name, note string) (io.Closer, string, error) {
-	f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, "", err
-	}
+// lockFile takes the lock, or gives ErrLocked.
+func lockFile(f *os.File) error {
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
-	err = retryInterrupted(func() error { return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock) })
+	err := retryInterrupted(func() error { return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock) })
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
-		holder := readNote(f)
-		return nil, holder, errors.Join(ErrLocked, f.Close())
+		return ErrLocked
 	}
-	if err != nil {
-		return nil, "", errors.Join(os.NewSyscallError("fcntl", err), f.Close())
-	}
-	if err := leaveNote(f, note); err != nil {
-		return nil, "", errors.Join(err, f.Close())
-	}
-	return &held{f, unlock}, "", nil
+	return os.NewSyscallError("fcntl", err)
 }
 
-func unlock(f *os.File) error {
+func unlockFile(f *os.File) error {
 	lock := unix.Flock_t{Type: unix.F_UNLCK, Whence: io.SeekStart}
 	return os.NewSyscallError("fcntl", retryInterrupted(func() error { return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock) }))
 }
 
-func (d *disk) Locked(name string) (bool, error) {
-	f, err := d.root.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
+// fileLocked tells whether somebody holds the lock.
+func fileLocked(f *os.File) (bool, error) {
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
-	err = retryInterrupted(func() error { return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock) })
+	err := retryInterrupted(func() error { return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock) })
 	if err != nil {
 		return false, os.NewSyscallError("fcntl", err)
 	}

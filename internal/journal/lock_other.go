@@ -4,8 +4,6 @@ package journal
 
 import (
 	"errors"
-	"io"
-	"io/fs"
 	"os"
 	"time"
 
@@ -19,45 +17,27 @@ const (
 	lockPause = 5 * time.Millisecond
 )
 
-func (d *disk) Lock(name, note string) (io.Closer, string, error) {
-	f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, "", err
-	}
+// lockFile takes the lock, or gives ErrLocked.
+func lockFile(f *os.File) error {
 	for try := 1; ; try++ {
-		err = retryInterrupted(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
+		err := retryInterrupted(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
 		if !errors.Is(err, unix.EWOULDBLOCK) {
-			break
+			return os.NewSyscallError("flock", err)
 		}
 		if try == lockTries {
-			holder := readNote(f)
-			return nil, holder, errors.Join(ErrLocked, f.Close())
+			return ErrLocked
 		}
 		time.Sleep(lockPause)
 	}
-	if err != nil {
-		return nil, "", errors.Join(os.NewSyscallError("flock", err), f.Close())
-	}
-	if err := leaveNote(f, note); err != nil {
-		return nil, "", errors.Join(err, f.Close())
-	}
-	return &held{f, unlock}, "", nil
 }
 
-func unlock(f *os.File) error {
+func unlockFile(f *os.File) error {
 	return os.NewSyscallError("flock", retryInterrupted(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }))
 }
 
-func (d *disk) Locked(name string) (bool, error) {
-	f, err := d.root.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	err = retryInterrupted(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) })
+// fileLocked tells whether somebody holds the lock.
+func fileLocked(f *os.File) (bool, error) {
+	err := retryInterrupted(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) })
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return true, nil
 	}

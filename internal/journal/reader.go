@@ -232,8 +232,6 @@ func (v *view) readLines(at, last Position, buf, scratch []byte) (int, Position,
 			return 0, at, nil, v.readError(at, err)
 		}
 		switch {
-		case p.kind == pieceHole && w.pos.Offset == at.Offset && at.Seq%BlockEvents != 0:
-			return 0, asked, nil, v.misplaced(at) // events are only lost where there are bytes lost, or blocks end
 		case p.kind == pieceNone || p.split:
 			return 0, last, &Gap{at.Seq + 1, last.Seq, gapDamaged}, nil
 		case w.pos.Seq > at.Seq && p.kind == pieceHole:

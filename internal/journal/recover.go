@@ -291,7 +291,7 @@ func (w *writer) findEnd(k known, size int64, scratch []byte) (ending, error) {
 			// All of the events whose checksum was wrong seem to be there. Any of them may be
 			// altered, so none can be trusted. Were some missing, the others would be what is left
 			// of the last write.
-			block.entry.lost, block.entry.irregular = at.doubted, true
+			block.entry.lost, block.entry.irregular = min(at.doubted, block.entry.count), true
 		}
 		if block.entry.lastMs == 0 {
 			block.entry.lastMs = e.lastMs

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 )
 
@@ -14,13 +15,14 @@ type view struct {
 	key    uint32
 	format *format
 	src    source
-	index  source // nil: there is no index file
-	close  func() error
+	files  layer
+	data   file // what is behind src
 
 	refs int // guarded by Files.mu
 
 	// scanning is held while the head is looked for, so that readers don't all do the same work.
 	scanning sync.Mutex
+	index    file // nil while there is none; guarded by scanning
 
 	mu        sync.Mutex
 	blocks    []block // full ones, in order
@@ -58,6 +60,15 @@ type tail struct {
 // at is the position after the tail's events.
 func (t *tail) at() Position {
 	return Position{t.number*BlockEvents + uint64(t.count), t.end}
+}
+
+// close gives the files up, when nobody uses the view any more.
+func (v *view) close() error {
+	err := v.data.Close()
+	if v.index != nil {
+		err = errors.Join(err, v.index.Close())
+	}
+	return err
 }
 
 // startLocked is where the numbered block begins. All blocks before it must be known.
@@ -220,7 +231,14 @@ func (v *view) refresh(blocks uint64) error {
 // by walking. v.scanning must be held.
 func (v *view) loadIndex(size int64) error {
 	if v.index == nil {
-		return nil
+		index, err := v.files.Open(v.id + "/" + indexName)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // not yet, or no more
+		}
+		if err != nil {
+			return fmt.Errorf("open the index of execution %s: %w", v.id, err)
+		}
+		v.index = index
 	}
 	indexSize, err := v.index.Size()
 	if err != nil {

@@ -258,8 +258,8 @@ func (w *writer) Close() error {
 		if w.number > 0 {
 			_ = w.index.Sync() // it can be built again, which for a short journal costs less than this
 		}
-		if w.reserved > w.head.Offset {
-			_ = w.data.Truncate(w.head.Offset) // gives back the room not needed
+		if !w.unreserved {
+			_ = w.data.Truncate(w.head.Offset) // gives back room that this writer or a killed one reserved
 		}
 	}
 	return errors.Join(append(errs, w.data.Close(), w.index.Close(), w.lock.Close())...)
