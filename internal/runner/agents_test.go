@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -182,8 +181,7 @@ var agents = map[string]func(args []string){
 			time.Sleep(time.Duration(number(args[1])) * time.Millisecond)
 		}
 	},
-	// copy: what it reads from stdin
-	"copy": func([]string) { _, _ = io.Copy(os.Stdout, os.Stdin) },
+	"partner": partner,
 	// progress N: so many progress commands as fast as it can
 	"progress": func(args []string) {
 		n := number(args[0])

@@ -63,7 +63,7 @@ func (s *scene) set(name string, on bool) {
 }
 
 func runFaulty(dataDir, id string) int {
-	return runner.MainWith(dataDir, id, func(w journal.Writer) journal.Writer { return &faulty{w, dataDir} })
+	return runner.MainWith(dataDir, id, func(w journal.Writer) journal.Writer { return &faulty{w, dataDir} }, "talker", talker{})
 }
 
 func TestFault_DiskFull(t *testing.T) {

@@ -18,6 +18,7 @@ type inputPipe struct {
 
 	mu     sync.Mutex
 	queue  []byte
+	held   int  // bytes of queue and of what is being written
 	shut   bool // nothing more comes after queue
 	broken error
 }
@@ -37,10 +38,11 @@ func (p *inputPipe) send(b []byte) error {
 		return p.broken
 	case p.shut:
 		return errors.New("send to the agent: its stdin has been closed")
-	case len(p.queue)+len(b) > maxInput:
+	case p.held+len(b) > maxInput:
 		return errors.New("send to the agent: it has not read what it was sent before")
 	}
 	p.queue = append(p.queue, b...)
+	p.held += len(b)
 	p.poke()
 	return nil
 }
@@ -74,10 +76,12 @@ func (p *inputPipe) write() {
 				}
 				break
 			}
-			if _, err := p.pipe.Write(b); err != nil {
-				p.mu.Lock()
-				p.broken = err
-				p.mu.Unlock()
+			_, err := p.pipe.Write(b)
+			p.mu.Lock()
+			p.held -= len(b)
+			p.broken = err
+			p.mu.Unlock()
+			if err != nil {
 				return
 			}
 		}

@@ -59,7 +59,7 @@ type stop struct {
 
 // runOne runs spec and returns the process's exit code. The error says why it could not begin, or
 // what became of the journal.
-func runOne(spec *Spec, dir string, writer journal.Writer, agentMask int, ready *readiness) (int, error) {
+func runOne(spec *Spec, dir string, writer journal.Writer, drv driver.Driver, agentMask int, ready *readiness) (int, error) {
 	r := &run{spec: spec, dir: dir, workspace: filepath.Join(dir, workspaceDir), result: filepath.Join(dir, resultFile),
 		masker: mask.New(spec.Secrets), audience: newAudience(writer.Head()), stops: make(chan stop, 1)}
 	signals := make(chan os.Signal, 4)
@@ -69,14 +69,11 @@ func runOne(spec *Spec, dir string, writer journal.Writer, agentMask int, ready 
 	if err := becomeSubreaper(); err != nil {
 		return ExitFailed, fmt.Errorf("become the reaper of what the agent starts: %w", err)
 	}
-	drv, err := driverFor(spec.Driver)
-	if err != nil {
-		return ExitFailed, err
-	}
 	if err := r.prepare(); err != nil {
 		return ExitFailed, err
 	}
 	defer r.cleanUp()
+	var err error
 	if r.control, err = listenControl(spec.ExecutionID, dir, r.audience); err != nil {
 		return ExitFailed, err
 	}

@@ -22,6 +22,7 @@ import (
 
 	"claudeops/internal/execution"
 	"claudeops/internal/journal"
+	"claudeops/internal/runner/driver"
 )
 
 // What the runner process exits with.
@@ -45,15 +46,25 @@ const readyEnv = "CLAUDEOPS_RUNNER_READY_FD"
 
 // Main is the runner process of execution id: `claudeops runner DATADIR ID`. It returns the
 // process's exit code. Standard error is for what goes wrong with the runner itself.
-func Main(dataDir, id string) int { return runMain(dataDir, id, (*journal.Files).Append) }
+func Main(dataDir, id string) int {
+	return runMain(dataDir, id, parts{open: (*journal.Files).Append, driver: driverFor})
+}
 
-func runMain(dataDir, id string, open appending) int {
+// parts are what a test puts something else in the place of.
+type parts struct {
+	// open opens an execution's journal for writing at its end.
+	open func(store *journal.Files, id string) (journal.Writer, journal.Recovery, error)
+	// driver gives the driver that Spec.Driver names.
+	driver func(name string) (driver.Driver, error)
+}
+
+func runMain(dataDir, id string, p parts) int {
 	// The heap stays within a few MB; big buffers live outside it.
 	debug.SetGCPercent(50)
 	// What the runner makes is for its owner alone. The agent gets a mask of its own, see forkAgent.
 	agentMask := syscall.Umask(0o077) | 0o022
 	ready := takeReady()
-	code, err := execute(dataDir, id, agentMask, ready, open)
+	code, err := execute(dataDir, id, agentMask, ready, p)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "runner of execution %s: %v\n", id, err)
 		ready.failed(err)
@@ -71,10 +82,7 @@ func removeIfEmpty(path string) {
 	}
 }
 
-// appending opens an execution's journal for writing at its end.
-type appending func(store *journal.Files, id string) (journal.Writer, journal.Recovery, error)
-
-func execute(dataDir, id string, agentMask int, ready *readiness, open appending) (int, error) {
+func execute(dataDir, id string, agentMask int, ready *readiness, p parts) (int, error) {
 	if err := execution.ValidateID(id); err != nil {
 		return ExitFailed, err
 	}
@@ -95,7 +103,11 @@ func execute(dataDir, id string, agentMask int, ready *readiness, open appending
 	if spec.ExecutionID != id {
 		return ExitFailed, fmt.Errorf("%s is that of execution %q", specFile, spec.ExecutionID)
 	}
-	writer, recovery, err := open(store, id)
+	drv, err := p.driver(spec.Driver)
+	if err != nil {
+		return ExitFailed, err
+	}
+	writer, recovery, err := p.open(store, id)
 	if err != nil {
 		return ExitFailed, err
 	}
@@ -107,7 +119,7 @@ func execute(dataDir, id string, agentMask int, ready *readiness, open appending
 	if head := writer.Head(); head.Seq != 1 {
 		return ExitFailed, errors.Join(fmt.Errorf("the execution has begun before: its journal holds %d events, and only execution:queued was expected", head.Seq), writer.Close())
 	}
-	code, err := runOne(spec, dir, writer, agentMask, ready)
+	code, err := runOne(spec, dir, writer, drv, agentMask, ready)
 	if e := writer.Close(); e != nil && err == nil && code == ExitOK {
 		// The last event was synced before; this is about the index at most.
 		fmt.Fprintf(os.Stderr, "close journal: %v\n", e)
