@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -223,4 +226,50 @@ func TestSignIn_too_many_failures_are_slowed_down(t *testing.T) {
 			t.Fatalf("%d", got.status)
 		}
 	}
+}
+
+func TestSignIn_no_credential_reaches_the_log(t *testing.T) {
+	t.Parallel()
+	var text lockedBuffer
+	d := newDoor(t, func(o *Options) {
+		o.Log = slog.New(slog.NewJSONHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	used, kept, foreign := d.ticket(t), d.ticket(t), d.jwt(t, "alice", protocol.PermRead)
+	cookie := d.cookie(t)
+	d.do(t, "GET", "/login?ticket="+used, "", nil)
+	d.do(t, "GET", "/login?ticket="+used, "", nil)
+	d.do(t, "GET", "/login?ticket="+kept, "", map[string]string{"Host": "evil.example"})
+	d.do(t, "GET", "/api/executions/x?ticket="+kept, "", d.as(d.token, nil))
+	d.do(t, "GET", "/api/executions", "", d.as(foreign[:len(foreign)-3], nil))
+	d.do(t, "POST", "/login", `{"token":"`+d.token+`"`, nil)
+	d.do(t, "POST", "/login", `{"token":"`+foreign+`x"}`, nil)
+	d.do(t, "GET", "/api/session", "", map[string]string{"Cookie": cookie.String(), "Authorization": "Basic " + d.token})
+	d.supervisor.failWith(errors.New("broken inside"))
+	d.do(t, "POST", "/api/executions", `{"agentType":"echo","config":{"text":"planted-secret"}}`, d.as(d.token, nil))
+	logged := text.String()
+	if !strings.Contains(logged, "broken inside") || !strings.Contains(logged, "evil.example") {
+		t.Fatalf("the log does not tell what happened: %s", logged)
+	}
+	for name, secret := range map[string]string{"used ticket": used, "ticket": kept, "token": d.token, "cookie": cookie.Value, "JWT": foreign[:40], "parameter": "planted-secret"} {
+		if strings.Contains(logged, secret) {
+			t.Errorf("the log holds the %s", name)
+		}
+	}
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.String()
 }
