@@ -108,7 +108,7 @@ func objectSchema(m message) ordered {
 	}
 	for _, f := range m.fields {
 		schema := valueSchema(f.value)
-		if f.doc != "" && schema[0].key != "$ref" {
+		if f.doc != "" && !isReference(schema) {
 			schema = append(schema, pair{"description", f.doc})
 		}
 		properties = append(properties, pair{f.name, schema})
@@ -164,9 +164,12 @@ func valueSchema(v value) ordered {
 		}
 		return ordered{{"type", "string"}, {"enum", values}}
 	default:
-		return ordered{{"description", "Any JSON."}}
+		return ordered{} // anything
 	}
 }
+
+// isReference reports whether a schema only points to another, beside which nothing may stand.
+func isReference(schema ordered) bool { return len(schema) == 1 && schema[0].key == "$ref" }
 
 // writeYAML writes block style with JSON scalars, which are YAML scalars.
 func writeYAML(b *bytes.Buffer, v any, depth int) {
@@ -196,7 +199,7 @@ func writeNested(b *bytes.Buffer, v any, depth int) {
 			b.WriteString(" {}\n")
 			return
 		}
-		if len(v) == 1 && v[0].key == "$ref" {
+		if isReference(v) {
 			b.WriteString(" { " + scalar("$ref") + ": " + scalar(v[0].value) + " }\n")
 			return
 		}

@@ -119,14 +119,14 @@ var enumNames = map[reflect.Type]string{
 // narrowed gives fields whose Go type is wider than what the wire holds their true type, by
 // message type and field, or by field alone.
 var narrowed = map[string]value{
-	"config":       {kind: mapKind},
-	"level":        {kind: enumKind, name: "Level"},
-	"stream":       {kind: enumKind, name: "Stream"},
-	"decision":     {kind: enumKind, values: []string{"allow", "deny"}},
-	"direction":    {kind: enumKind, values: []string{"next", "previous"}},
-	"onDisconnect": {kind: enumKind, values: []string{"continue", "cancel"}},
-	execution.TypeFailed + ".reason":             {kind: enumKind, name: "FailureReason"},
-	protocol.TypeLogsGap + ".reason":             {kind: enumKind, values: []string{"damaged", "retention"}},
+	"config":                         {kind: mapKind},
+	"level":                          {kind: enumKind, name: "Level"},
+	"stream":                         {kind: enumKind, name: "Stream"},
+	"decision":                       {kind: enumKind, values: []string{"allow", "deny"}},
+	"direction":                      {kind: enumKind, values: []string{"next", "previous"}},
+	"onDisconnect":                   {kind: enumKind, values: []string{"continue", "cancel"}},
+	execution.TypeFailed + ".reason": {kind: enumKind, name: "FailureReason"},
+	protocol.TypeLogsGap + ".reason": {kind: enumKind, values: []string{"damaged", "retention"}},
 }
 
 func newModel(root string) (*model, error) {
