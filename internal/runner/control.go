@@ -149,6 +149,9 @@ func (c *control) hear(conn net.Conn, h *hearer, answers chan<- answer) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxRequest)
 	for lines.Scan() {
+		if len(lines.Bytes()) == 0 {
+			continue
+		}
 		var r request
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return // not a server of ours

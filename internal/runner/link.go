@@ -42,7 +42,7 @@ type StallHandler interface {
 
 // Link is a server's connection to one runner. Its methods may be called by any goroutine.
 type Link struct {
-	conn *net.UnixConn
+	conn net.Conn
 	in   *bufio.Reader
 	pid  int
 
@@ -78,7 +78,7 @@ func Dial(ctx context.Context, dataDir, id string) (*Link, error) {
 		}
 		return nil, fmt.Errorf("reach the runner of execution %s: %w: %w", id, ErrNotRunning, err)
 	}
-	l := &Link{conn: conn.(*net.UnixConn), in: bufio.NewReaderSize(conn, 4096), answers: make(map[uint64]chan error)}
+	l := &Link{conn: conn, in: bufio.NewReaderSize(conn, 4096), answers: make(map[uint64]chan error)}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	n, err := l.read()
 	if !stop() && err == nil {
