@@ -71,9 +71,6 @@ func (s *Supervisor) attend(l *live, start bool) {
 			break
 		}
 	}
-	if l.terminal() {
-		s.finish(l)
-	}
 }
 
 // complaint gives a function that logs errors, the same trouble not too often.

@@ -46,6 +46,18 @@ func (s *Supervisor) Cancel(ctx context.Context, id, by, reason string) (executi
 	return s.view(l)
 }
 
+// cancelEarly ends an execution whose end was asked for between its first event and its place in
+// line: whoever hears of an execution may do so at once.
+func (s *Supervisor) cancelEarly(l *live) {
+	request := l.cancelRequested()
+	if request == nil || !s.takeWaiting(l) {
+		return
+	}
+	if _, err := s.cancelWaiting(l, request); err != nil {
+		s.log.Warn("an execution is cancelled when its turn comes", "executionId", l.id, "error", err)
+	}
+}
+
 // takeWaiting takes an execution out of the queue, if it is in it.
 func (s *Supervisor) takeWaiting(l *live) bool {
 	s.mu.Lock()
@@ -64,7 +76,6 @@ func (s *Supervisor) cancelWaiting(l *live, request *cancelRequest) (execution.R
 		err = fmt.Errorf("cancel execution %s: %w", l.id, err)
 		return l.snapshot(), fault.Wrap(protocol.Unavailable, err, "execution %s could not be cancelled, and still waits: its end could not be stored", l.id)
 	}
-	s.finish(l)
 	return l.snapshot(), nil
 }
 

@@ -84,6 +84,35 @@ func TestCancel(t *testing.T) {
 		w.checkOneEnd(id)
 	})
 
+	t.Run("as_soon_as_it_is_heard_of", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		w.machine.runner(s.execute(t, "one"))
+		var all sync.WaitGroup
+		defer s.Lifecycle(func(_ []byte, e *execution.Event, _ execution.Record) {
+			if e.Type != execution.TypeQueued {
+				return
+			}
+			asked := make(chan struct{})
+			all.Go(func() {
+				defer close(asked)
+				if _, err := s.Cancel(t.Context(), e.ExecutionID, "ann", ""); err != nil {
+					t.Error(err)
+				}
+			})
+			<-asked
+		})()
+		id := s.execute(t, "one")
+		if rec := s.untilStatus(t, id, execution.Cancelled); rec.CancelledBy != "ann" {
+			t.Errorf("ended as %+v", rec)
+		}
+		all.Wait()
+		if counts := s.Counts(); counts != (protocol.Executions{Running: 1}) {
+			t.Errorf("counts are %+v", counts)
+		}
+	})
+
 	t.Run("the_request_outlives_the_server", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

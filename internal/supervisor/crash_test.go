@@ -31,8 +31,15 @@ func TestCrash(t *testing.T) {
 		r.cost(0.5)
 		s.until(t, id, "cost is known", func(rec execution.Record) bool { return rec.Cost > 0 })
 		w.machine.set(func(m *machine) { m.marked[id] = 3 })
+		words := strings.Repeat("x", 1000) + "\nrunner of execution: no space left\n"
+		if err := os.WriteFile(filepath.Join(w.dir, "executions", id, "runner.log"), []byte(words), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		r.kill()
 		rec := s.untilStatus(t, id, execution.Failed)
+		if !strings.Contains(rec.Error, "(its last words: runner of execution: no space left)") {
+			t.Errorf("it says %q", rec.Error)
+		}
 		if rec.Reason != string(execution.ReasonRunnerLost) || rec.ProcessesReaped != 3 || rec.Cost != 0.5 || !strings.Contains(rec.Error, "3 processes") || rec.Head != 9 {
 			t.Errorf("settled as %+v", rec)
 		}

@@ -67,6 +67,7 @@ func (s *Supervisor) accept(ctx context.Context, request Request, claim *index.C
 	// Nobody waits in line before it is known, and nobody knows it before its first event is told.
 	s.queue.push(l)
 	s.mu.Unlock()
+	s.cancelEarly(l)
 	s.schedule()
 
 	rec := l.snapshot()

@@ -30,6 +30,7 @@ type machine struct {
 	nextPID   int
 	spawns    map[string]int        // how often a runner was started
 	ran       map[string]int        // how often an agent was started
+	began     []string              // whose agents were started, in order
 	dials     map[string]int        // how often a server has tried to reach a runner
 	auto      func(r *fakeRunner)   // what a runner does by itself; nil: nothing
 	spawnErr  func(id string) error // fails a start
@@ -160,6 +161,7 @@ func (r *fakeRunner) main(hold <-chan struct{}) {
 	r.mu.Unlock()
 	r.m.mu.Lock()
 	r.m.ran[r.id]++
+	r.m.began = append(r.m.began, r.id)
 	auto := r.m.auto
 	r.m.mu.Unlock()
 	r.event(&execution.Event{Type: execution.TypeStarted, AgentType: "test", Command: []string{"test"}, Workdir: "/", PID: r.pid.PID, Host: "fake"})

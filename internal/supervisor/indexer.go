@@ -180,10 +180,10 @@ func (x *indexer) renew(ctx context.Context) error {
 // retire forgets an execution whose end is in the index. From here on it is history.
 func (s *Supervisor) retire(l *live) {
 	s.mu.RLock()
-	kept := s.live[l.id] == l && l.phase == over
+	known := s.live[l.id] == l
 	s.mu.RUnlock()
-	if !kept {
-		return // finish marks it again when it has let go of it
+	if !known {
+		return // it is being looked at on start, and marked again when it is taken
 	}
 	if err := s.clean(l.id); err != nil {
 		s.log.Warn("the next start will look at an ended execution again", "executionId", l.id, "error", err)

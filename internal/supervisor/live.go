@@ -113,16 +113,25 @@ func (l *live) cutBack(head journal.Position) {
 }
 
 // observe is the one way by which something happens to an execution: an event that is in its
-// journal is applied to the record, and everybody told.
+// journal is applied to the record, and everybody told. With its last event it gives up its place.
 func (s *Supervisor) observe(l *live, line []byte, e *execution.Event, at journal.Position) {
 	l.order.Lock()
 	rec, isNew := l.apply(e, at)
+	ends := isNew && rec.Terminal
+	if ends {
+		s.mu.Lock()
+		s.queue.release(l)
+		s.mu.Unlock()
+	}
 	if isNew {
 		s.indexer.mark(l, rec.Terminal)
 		s.told.tell(line, e, rec)
 	}
 	l.order.Unlock()
-	l.tell(at, isNew && rec.Terminal)
+	l.tell(at, ends)
+	if ends {
+		s.schedule()
+	}
 }
 
 // observeLine is observe for a line that was just written or read.

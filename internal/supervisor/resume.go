@@ -191,6 +191,10 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 	if err := s.readCancel(l); err != nil {
 		return found{}, err
 	}
+	if rec.Terminal {
+		l.tell(head, true)
+		return found{l, retire}, nil // its end was indexed, and only the mark is left
+	}
 	if held {
 		return found{l, follow}, s.readRunner(l)
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"strings"
 	"time"
 
 	"claudeops/internal/execution"
@@ -91,11 +94,39 @@ func (s *Supervisor) lostEvent(l *live, rec execution.Record, killed int) *execu
 	if known && start.Boot != s.boot {
 		return failedEvent(rec, execution.ReasonHostRestarted, "the machine was restarted while the execution ran", now, killed)
 	}
-	return failedEvent(rec, execution.ReasonRunnerLost, lostMessage(killed), now, killed)
+	return failedEvent(rec, execution.ReasonRunnerLost, lostMessage(killed, s.runnerLog(l.id)), now, killed)
 }
 
-func lostMessage(killed int) string {
-	const died = "the runner of the execution died"
+// runnerLog is the last thing a runner has said about itself, empty when it has said nothing.
+func (s *Supervisor) runnerLog(id string) string {
+	const most = 400 // bytes
+	path, err := s.sidecar(id, "runner.log")
+	if err != nil {
+		return ""
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return ""
+	}
+	tail := make([]byte, min(most, info.Size()))
+	n, err := f.ReadAt(tail, info.Size()-int64(len(tail)))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return ""
+	}
+	text := strings.TrimSpace(strings.ToValidUTF8(string(tail[:n]), ""))
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}
+
+func lostMessage(killed int, said string) string {
+	died := "the runner of the execution died"
+	if said != "" {
+		died += " (its last words: " + said + ")"
+	}
 	switch killed {
 	case 0:
 		return died + "; nothing it had started was left"
@@ -127,16 +158,6 @@ func durationMs(rec execution.Record, now time.Time) *int64 {
 		ms = max(0, now.Sub(*rec.StartedAt).Milliseconds())
 	}
 	return &ms
-}
-
-// finish lets go of an execution that has its last event.
-func (s *Supervisor) finish(l *live) {
-	s.mu.Lock()
-	s.queue.release(l)
-	s.mu.Unlock()
-	s.indexer.mark(l, true)
-	l.firstLookOver()
-	s.schedule()
 }
 
 // schedule starts whatever may start.
