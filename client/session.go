@@ -180,7 +180,8 @@ func (s *session) hold(l link) {
 	c := s.c
 	began := time.Now()
 	s.tell(State{Status: Connected, Transport: l.transport(), Attempt: s.wait.attempt})
-	ctx, cancel := context.WithCancelCause(c.life)
+	// Not of the client's life: at its end the link is closed, with a word to the server.
+	ctx, cancel := context.WithCancelCause(context.Background())
 	lost := c.attach(l)
 	d := &dispatcher{c: c, link: l, ctx: ctx}
 

@@ -56,9 +56,17 @@ func New(config Config) (*App, error) {
 	}
 	a := &App{config: config, log: config.Log}
 	if err := a.open(); err != nil {
-		return nil, errors.Join(err, a.Close())
+		return nil, explain(errors.Join(err, a.Close()))
 	}
 	return a, nil
+}
+
+// explain adds what to do about a cause that an operator can mend, where the error does not say it.
+func explain(err error) error {
+	if why := datadir.Explain(err); why != "" && !strings.Contains(err.Error(), "free some") && !strings.Contains(err.Error(), "--data") {
+		return fmt.Errorf("%s: %w", why, err)
+	}
+	return err
 }
 
 func (a *App) open() (err error) {
@@ -234,9 +242,6 @@ func (a *App) start(ctx context.Context, ready func()) error {
 		return err
 	}
 	a.log.Info("ready", "url", a.URL(), "data", a.dir.Path(), "agents", len(a.catalogue.List()), "version", a.config.Version)
-	for _, p := range a.catalogue.Problems() {
-		a.log.Warn("agent definition is wrong", "file", p.File, "line", p.Line, "column", p.Column, "field", p.Field, "problem", p.Message)
-	}
 	if ready != nil {
 		ready()
 	}
