@@ -41,8 +41,14 @@ export class ExecutionTrack {
   #next = 1;
   /** The newest seq known to exist; -1 before anything is known. */
   #head = -1;
+  /** Whether the server has told over this subscription where the end is. */
+  #located = false;
   #troubles = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The newest event the feed of all executions has brought ahead of its turn. */
+  #announced = 0;
+  /** Watchers are being told something: what they change meanwhile is looked at when all have been. */
+  #telling = false;
   /** Events accepted from the frame that is being read. */
   #batch: WatchedEvent[] = [];
 
@@ -69,6 +75,7 @@ export class ExecutionTrack {
 
   /** A watcher has paused, resumed, moved or left: asks the server for what is now wanted. */
   reconcile(): void {
+    if (this.#telling) return;
     for (const watcher of this.#watchers) if (!watcher.active) this.#watchers.delete(watcher);
     if (this.#watchers.size === 0) {
       this.#stop();
@@ -104,8 +111,9 @@ export class ExecutionTrack {
   /** The connection will not come back. */
   ended(error: ClaudeOpsError): void {
     this.#idle();
-    for (const watcher of [...this.#watchers]) watcher.fail(error);
+    const watchers = [...this.#watchers];
     this.#watchers.clear();
+    for (const watcher of watchers) watcher.fail(error);
   }
 
   /** The server begins to send. Without a ticket it tells so on its own account. */
@@ -114,13 +122,13 @@ export class ExecutionTrack {
     this.#head = Math.max(this.#head, head);
     if (ticket === undefined) return;
     this.#phase = "live";
+    this.#located = true;
     // What lies between the cursor and `from` is told by a gap, which comes next.
     this.#next = "since" in this.#asked ? this.#asked.since + 1 : from;
-    for (const watcher of [...this.#watchers]) {
+    this.#tell((watcher) => {
       watcher.locate(this.#head);
       watcher.subscribed(Math.max(from, watcher.cursor + 1), this.#head);
-    }
-    this.reconcile();
+    });
   }
 
   /** The server does not send. */
@@ -132,8 +140,9 @@ export class ExecutionTrack {
       this.#again(error instanceof RequestError ? error.retryAfterMs : undefined);
     } else {
       this.#idle();
-      for (const watcher of [...this.#watchers]) if (watcher.flowing) watcher.fail(error);
-      this.reconcile();
+      this.#tell((watcher) => {
+        if (watcher.flowing) watcher.fail(error);
+      });
     }
   }
 
@@ -145,7 +154,7 @@ export class ExecutionTrack {
     if (this.#phase !== "live" || event.seq < this.#next) return false;
     if (event.seq > this.#next) {
       // The feed of all executions runs ahead of the log, and leaves log events out.
-      if (this.#host.feedActive && event.type !== "execution:log") this.#suspect();
+      if (this.#host.feedActive && event.type !== "execution:log") this.#suspect(event.seq);
       else this.#again();
       return false;
     }
@@ -163,7 +172,7 @@ export class ExecutionTrack {
     this.flush();
     this.#next = gap.to + 1;
     this.#head = Math.max(this.#head, gap.to);
-    for (const watcher of [...this.#watchers]) watcher.gap(gap);
+    this.#tell((watcher) => watcher.gap(gap));
   }
 
   /** Gives the watchers what has been taken since the last time. */
@@ -172,15 +181,26 @@ export class ExecutionTrack {
     if (batch.length === 0) return;
     this.#batch = [];
     this.#troubles = 0;
-    if (this.#phase === "live") this.#clearTimer();
-    for (const watcher of [...this.#watchers]) watcher.deliver(batch);
-    const last = batch.at(-1);
-    if (last !== undefined && isTerminal(last)) {
-      // The server has ended the subscription; there is nothing to unsubscribe from.
-      this.#idle();
-      for (const watcher of [...this.#watchers]) watcher.end(last);
-      this.reconcile();
+    if (this.#phase === "live") {
+      this.#clearTimer();
+      if (this.#next <= this.#announced) this.#suspect(this.#announced);
     }
+    const last = batch.at(-1);
+    const end = last !== undefined && isTerminal(last) ? last : undefined;
+    // The server has ended the subscription; there is nothing to unsubscribe from.
+    if (end !== undefined) this.#idle();
+    this.#tell((watcher) => {
+      watcher.deliver(batch);
+      if (end !== undefined) watcher.end(end);
+    });
+  }
+
+  /** Tells the watchers something, and then does what they want now. */
+  #tell(what: (watcher: Watcher) => void): void {
+    this.#telling = true;
+    for (const watcher of [...this.#watchers]) what(watcher);
+    this.#telling = false;
+    this.reconcile();
   }
 
   /** Where the subscription has to begin for all who want events; undefined when nobody does. */
@@ -191,7 +211,7 @@ export class ExecutionTrack {
     for (const watcher of this.#watchers) {
       if (watcher.paused) continue;
       any = true;
-      if (this.#head >= 0 && this.#phase !== "idle") watcher.locate(this.#head);
+      if (this.#located) watcher.locate(this.#head);
       if (watcher.cursor >= 0) since = Math.min(since, watcher.cursor);
       else tail = Math.max(tail, watcher.tail);
     }
@@ -227,7 +247,8 @@ export class ExecutionTrack {
   }
 
   /** Something may be missing, or only be on its way: see whether it comes. */
-  #suspect(): void {
+  #suspect(seq: number): void {
+    this.#announced = Math.max(this.#announced, seq);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       if (this.#phase === "live") this.#again();
@@ -242,6 +263,7 @@ export class ExecutionTrack {
 
   #idle(): void {
     this.#phase = "idle";
+    this.#located = false;
     this.#ticket++;
     this.#batch = [];
     this.#clearTimer();
