@@ -200,11 +200,7 @@ function Head({
       >
         <ChevronLeft size={18} aria-hidden="true" />
       </Link>
-      <StatusBadge status={tone}>
-        <span>
-          {tone === "cancelling" ? "stopping" : tone} <Elapsed record={record} />
-        </span>
-      </StatusBadge>
+      <StatusBadge status={tone} detail={<Elapsed record={record} />} />
       <h1 className="text-[15px] font-semibold truncate min-w-0 sm:flex-none">{record.agentType}</h1>
       <span className="hidden xl:inline font-mono text-[12.5px] text-ink-3" title={record.executionId}>
         {record.executionId}

@@ -55,7 +55,8 @@ export function SignIn({ onSignedIn }: { onSignedIn(): void }): ReactNode {
           </h1>
           <p className="text-ink-2">
             Open the link that <code className="font-mono text-[12.5px] text-ink">claudeops serve</code>{" "}
-            printed: it signs this browser in. Each link works once.
+            printed, or get a new one with{" "}
+            <code className="font-mono text-[12.5px] text-ink">claudeops open</code>. A link works once.
           </p>
         </div>
         <form className="grid gap-3" onSubmit={submit} noValidate>

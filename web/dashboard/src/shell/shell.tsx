@@ -12,7 +12,8 @@ import { Toaster } from "../parts/toaster.tsx";
 import { moveRow, openRow } from "./rows.ts";
 import { Bottom, PLACES, Top } from "./top.tsx";
 
-const Palette = lazy(() => import("./palette.tsx"));
+const loadPalette = () => import("./palette.tsx");
+const Palette = lazy(loadPalette);
 const Shortcuts = lazy(() => import("./shortcuts.tsx"));
 
 /** What surrounds every page: the bar, the keys, what can be opened from anywhere. */
@@ -60,6 +61,12 @@ function Frame(): ReactNode {
   useEffect(() => {
     if (openSince !== null) void client.invalidateQueries();
   }, [client, openSince]);
+
+  // What one types right after ⌘K must not be lost to a file that is still on its way.
+  useEffect(() => {
+    const timer = setTimeout(() => void loadPalette(), 1500);
+    return () => clearTimeout(timer);
+  }, []);
 
   useKeys({
     "mod+k": (event) => {

@@ -78,20 +78,21 @@ function lookOf(style: Style): { className: string; style: CSSProperties | undef
   const known = looks.get(style);
   if (known) return known;
   const classes: string[] = [];
-  const css: CSSProperties = {};
+  const css: CSSProperties & { "--cops-own"?: string } = {};
   let { fg, bg } = style;
   if (style.inverse) {
     // Without colours of its own, an inverse piece swaps those of the page.
     if (fg === undefined && bg === undefined) classes.push("cops-inverse");
     [fg, bg] = [bg, fg];
   }
-  const paint = (colour: Colour | undefined, property: "color" | "backgroundColor", prefix: string) => {
-    if (colour === undefined) return;
-    if (typeof colour === "number" && colour < 16) classes.push(`cops-${prefix}${colour}`);
-    else css[property] = typeof colour === "number" ? paletteColour(colour) : colour;
-  };
-  paint(fg, "color", "fg");
-  paint(bg, "backgroundColor", "bg");
+  if (typeof fg === "number" && fg < 16) classes.push(`cops-fg${fg}`);
+  else if (fg !== undefined) {
+    // The stylesheet keeps a colour of the agent's own readable on both grounds, unless it brings its own.
+    if (bg === undefined) classes.push("cops-own");
+    css[bg === undefined ? "--cops-own" : "color"] = colourOf(fg);
+  }
+  if (typeof bg === "number" && bg < 16) classes.push(`cops-bg${bg}`);
+  else if (bg !== undefined) css.backgroundColor = colourOf(bg);
   if (style.bold) classes.push("cops-bold");
   if (style.dim) classes.push("cops-faint");
   if (style.italic) classes.push("cops-italic");
@@ -100,4 +101,8 @@ function lookOf(style: Style): { className: string; style: CSSProperties | undef
   const look = { className: classes.join(" "), style: Object.keys(css).length > 0 ? css : undefined };
   looks.set(style, look);
   return look;
+}
+
+function colourOf(colour: Colour): string {
+  return typeof colour === "number" ? paletteColour(colour) : colour;
 }

@@ -258,7 +258,7 @@ function Viewer({
             {formatPlural(view.newLines, "new line")} ↓
           </button>
         )}
-        <div ref={probe} className="cops-row cops-probe" aria-hidden="true">
+        <div ref={probe} className="cops-probe" aria-hidden="true">
           <span>{PROBE}</span>
         </div>
       </div>

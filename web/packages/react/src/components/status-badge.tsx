@@ -20,24 +20,21 @@ const WORDS: Readonly<Record<Tone, string>> = {
 
 export interface StatusBadgeProps {
   readonly status: Tone;
-  /** Instead of the status' own word, e.g. a running clock. The shape keeps its name for those who can't see it. */
+  /** After the word, e.g. for how long. */
+  readonly detail?: ReactNode;
+  /** Instead of the word, e.g. a running clock; those who can't see the shape are told the word all the same. */
   readonly children?: ReactNode;
   readonly className?: string;
 }
 
 /** A state as shape, word and colour. */
-export function StatusBadge({ status, children, className }: StatusBadgeProps): ReactNode {
+export function StatusBadge({ status, detail, children, className }: StatusBadgeProps): ReactNode {
   return (
     <span className={`cops-status${className ? ` ${className}` : ""}`} data-status={status}>
       <StatusShape status={status} />
-      {children === undefined ? (
-        WORDS[status]
-      ) : (
-        <>
-          <span className="cops-sr">{WORDS[status]} </span>
-          {children}
-        </>
-      )}
+      <span className={children === undefined ? undefined : "cops-sr"}>{WORDS[status]}</span>
+      {children}
+      {detail}
     </span>
   );
 }
