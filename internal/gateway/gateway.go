@@ -112,6 +112,7 @@ type Gateway struct {
 	closed  bool
 	streams sync.WaitGroup
 	once    sync.Once
+	done    chan struct{} // closed when nothing is open any more after Close
 }
 
 var basePathPattern = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`)
@@ -125,7 +126,7 @@ func New(opts Options) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the gateway: %w", err)
 	}
-	g := &Gateway{opts: opts, log: opts.Log, guard: guard, mux: http.NewServeMux(), page: newAssets(opts.Assets, opts.BasePath)}
+	g := &Gateway{opts: opts, log: opts.Log, guard: guard, mux: http.NewServeMux(), page: newAssets(opts.Assets, opts.BasePath), done: make(chan struct{})}
 	g.ctx, g.stop = context.WithCancelCause(context.Background())
 	g.api = g.newAPI()
 	g.openLive()
@@ -343,15 +344,16 @@ func (g *Gateway) Close(ctx context.Context) error {
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
-	g.stop(errClosing)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		g.closeLive()
-		g.streams.Wait()
-	}()
+	g.once.Do(func() {
+		g.stop(errClosing)
+		go func() { // ends with the last stream; when ctx is over before, whoever called gives up waiting
+			defer close(g.done)
+			g.closeLive()
+			g.streams.Wait()
+		}()
+	})
 	select {
-	case <-done:
+	case <-g.done:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("close the gateway: streams are still open: %w", context.Cause(ctx))
