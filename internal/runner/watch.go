@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 )
 
 const (
+	// settling is how long after the start what only that needed is given back.
+	settling = time.Second
 	// lingering is how long what the main process has left behind may take to end by itself.
 	lingering = 100 * time.Millisecond
 	// leftoverGrace is how long it gets after that from the stop signal to SIGKILL. The execution
@@ -55,6 +58,8 @@ func (r *run) watch(signals <-chan os.Signal) (why *stop, status *syscall.WaitSt
 		idleTimer.Reset(r.spec.IdleTimeout)
 		idle = idleTimer.C
 	}
+	settled := time.NewTimer(settling)
+	defer settled.Stop()
 	now := running
 	stopSignal := unix.SignalNum(r.spec.StopSignal)
 	var killSince time.Time
@@ -116,6 +121,9 @@ func (r *run) watch(signals <-chan os.Signal) (why *stop, status *syscall.WaitSt
 			}
 			r.sweep()
 			return why, status
+		case <-settled.C:
+			debug.FreeOSMemory()
+			restImage()
 		case s := <-r.stops:
 			begin(s)
 		case s := <-signals:
