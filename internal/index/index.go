@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 
 	"claudeops/internal/execution"
 	"claudeops/internal/fault"
@@ -95,6 +96,9 @@ func (x *Index) use(operation string, fn func(f *file) error) error {
 	err := fn(x.file)
 	if err == nil {
 		return nil
+	}
+	if isFull(err) {
+		err = errors.Join(syscall.ENOSPC, err)
 	}
 	if isDamage(err) {
 		err = errors.Join(ErrDamaged, err)

@@ -328,6 +328,33 @@ func TestRebuild(t *testing.T) {
 	}
 }
 
+// TestRebuild_over_a_log replaces an index whose last process was killed: what it had not moved from
+// its log into the database must not get into the new one.
+func TestRebuild_over_a_log(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	life(t, store, id(1), randomEvents(t, rand.New(rand.NewPCG(1, 1)), id(1), 1)...)
+	path := filepath.Join(t.TempDir(), "index.sqlite")
+	x := open(t, path)
+	for n := range 50 {
+		put(t, x, record(100+n, "a", execution.Queued))
+	}
+	killed := filepath.Join(t.TempDir(), "index.sqlite") // the files as a kill leaves them
+	for _, suffix := range []string{"", "-wal"} {
+		text, err := os.ReadFile(path + suffix)
+		if err != nil || len(text) == 0 {
+			t.Fatalf("%s: %d bytes, %v", suffix, len(text), err)
+		}
+		write(t, killed+suffix, string(text))
+	}
+	if err := index.Rebuild(t.Context(), store, killed); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(t, open(t, killed), index.Filter{}); !slices.Equal(got, []string{id(1)}) {
+		t.Errorf("listed %v", got)
+	}
+}
+
 func fileDir(t testing.TB, store journal.Store, id string) string {
 	t.Helper()
 	dir, err := store.Dir(id)

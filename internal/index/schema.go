@@ -91,6 +91,12 @@ func isDamage(err error) bool {
 	return false
 }
 
+// isFull tells a disk without room, which SQLite does not say in the words of the system.
+func isFull(err error) bool {
+	e := (*sqlite.Error)(nil)
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL
+}
+
 // openFile opens or makes the database at path. *unusableError when it has to be set aside.
 func openFile(path string) (*file, error) {
 	// SQLite makes its files with the umask's mode, and its -wal and -shm with that of the database.

@@ -122,6 +122,9 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 		if undone := s.undo(id); undone != nil {
 			s.log.Error("an execution that could not be stored could not be removed either; the next start will look at it", "executionId", id, "error", undone)
 		}
+		if ctx.Err() == nil {
+			s.log.Error("an execution could not be stored, and was refused", "executionId", id, "agent", d.Name, "error", err)
+		}
 		err = couldNotStore(err)
 	}()
 	if err := s.mark(id); err != nil {
