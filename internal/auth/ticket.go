@@ -68,7 +68,7 @@ func (a *Authenticator) RedeemTicket(secret string) (Principal, error) {
 	}
 	t.mu.Unlock()
 	if !ok || !time.Now().Before(found.expires) {
-		return Principal{}, refuse(nil, "the link was used already or is older than %s: get a new one, or sign in with the token that `claudeops token` prints", TicketLife)
+		return Principal{}, refuse(nil, "the link was used already or is older than %s: `claudeops open` gives a new one, `claudeops token` a token to sign in with", TicketLife)
 	}
 	if err := a.Check(found.principal); err != nil {
 		return Principal{}, err

@@ -81,7 +81,7 @@ func (g *Gateway) sessionOf(p auth.Principal) *sessionAnswer {
 		out.Body.Permissions = []string{}
 	}
 	if !p.Expires.IsZero() {
-		expires := p.Expires.UTC()
+		expires := p.Expires.UTC().Truncate(time.Millisecond)
 		out.Body.ExpiresAt = &expires
 	}
 	return out
@@ -95,7 +95,7 @@ func (g *Gateway) createTicket(ctx context.Context, _ *struct{}) (*ticketAnswer,
 		return nil, err
 	}
 	out := &ticketAnswer{}
-	out.Body.Ticket, out.Body.ExpiresAt = ticket, expires.UTC()
+	out.Body.Ticket, out.Body.ExpiresAt = ticket, expires.UTC().Truncate(time.Millisecond)
 	return out, nil
 }
 
