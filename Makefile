@@ -1,28 +1,33 @@
-# The few commands everybody needs. The work is in scripts/, so that what runs here and in CI is one.
+# What people do here. Each target is a script that CI runs too.
+#
+#   make run      build, and serve with the example agents on http://127.0.0.1:3000 (ARGS="--listen …")
+#   make build    bin/claudeops, with the dashboard in it
+#   make check    format, vet, lints, types, generated files, other platforms, known vulnerabilities
+#   make test     every test: Go with the race detector, TypeScript, the page in Chromium
+#   make bench    the benchmarks, beside their peers (ARGS="…")
+#   make soak     faults at random for a long time (ARGS="-for 1h -seed 7")
+#   make clean    remove what was built
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LISTEN  ?= 127.0.0.1:3000
+.PHONY: build run check test bench soak clean
+.DEFAULT_GOAL := build
 
-.PHONY: run build test check bench soak clean
+build:
+	@scripts/build.sh
 
-run: build ## serve with the example agents; prints the link that opens the page signed in
-	bin/claudeops serve --listen $(LISTEN) --data data --agents examples/agents --print-link
+run:
+	@scripts/run.sh $(ARGS)
 
-build: ## bin/claudeops, with the page in it
-	scripts/web.sh build
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/claudeops ./cmd/claudeops
+check:
+	@scripts/check.sh
 
-test: build ## every test: Go with the race detector, TypeScript, a real browser
-	scripts/test.sh
+test:
+	@scripts/test.sh
 
-check: ## format, lint, types, generated files, other platforms, known vulnerabilities
-	scripts/check.sh
+bench:
+	@scripts/bench.sh $(ARGS)
 
-bench: build ## figures beside the peers
-	scripts/bench.sh
-
-soak: build ## the long fault runs; SOAK=10m sets how long, SEED=n repeats one
-	scripts/soak.sh
+soak:
+	@scripts/soak.sh $(ARGS)
 
 clean:
-	rm -rf bin web/dashboard/dist web/packages/*/dist web/node_modules bench/peers/node/node_modules
+	@scripts/clean.sh

@@ -108,7 +108,17 @@ func (c *Client) deliver(run eventRun) (full []*subscriber, err error) {
 	if run.first > t.pos+1 {
 		return nil, c.holeLocked(t, run)
 	}
+	t.anchored = true
 	if run.last <= t.pos {
+		if run.terminal {
+			// Seen before, and the last there is.
+			t.ended = true
+			for sub := range t.subscribers {
+				if sub.last >= run.last {
+					c.endLocked(sub, nil)
+				}
+			}
+		}
 		return nil, nil
 	}
 	t.pos, t.ended = run.last, run.terminal
@@ -161,6 +171,7 @@ func (c *Client) holeLocked(t *topic, run eventRun) error {
 }
 
 func (c *Client) gapLocked(t *topic, from, to uint64, reason string) {
+	t.anchored = true
 	if to <= t.pos {
 		return
 	}

@@ -166,7 +166,7 @@ func (c *Client) following() following {
 	var f following
 	for id, t := range c.topics {
 		if t.phase != idle && !t.ended {
-			f.cursors = append(f.cursors, protocol.Cursor{ExecutionID: id, Seq: t.pos})
+			f.cursors = append(f.cursors, protocol.Cursor{ExecutionID: id, Seq: t.since()})
 			f.unsure = f.unsure || t.phase == asked
 		}
 	}

@@ -96,7 +96,9 @@ func (c *Client) Wait(ctx context.Context, executionID string) (protocol.Record,
 	if err != nil || record.Terminal {
 		return record, err
 	}
-	// The record is folded from the events, as the server folds it: what comes after its head.
+	// The record is folded from the events, as the server folds it. The last one it counts may not be
+	// part of what it says yet, so that one is taken again.
+	record.Head -= min(record.Head, 1)
 	for m, err := range c.Messages(ctx, protocol.Cursor{ExecutionID: executionID, Seq: record.Head}) {
 		var gap *GapError
 		if errors.As(err, &gap) {
@@ -114,10 +116,6 @@ func (c *Client) Wait(ctx context.Context, executionID string) (protocol.Record,
 			return record, err
 		}
 		record.Apply(&e)
-	}
-	if !record.Terminal {
-		// It ended before its head was read.
-		return c.Status(ctx, executionID)
 	}
 	return record, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"claudeops/protocol"
@@ -15,11 +16,12 @@ type topic struct {
 	id          string
 	subscribers map[*subscriber]struct{}
 
-	phase   phase
-	request string    // id of the logs:subscribe that was asked
-	pos     uint64    // the last event the server's subscription gave, while phase is not idle
-	ended   bool      // the subscription gave the event that ends the execution, and so ended itself
-	notYet  time.Time // do not ask before this
+	phase    phase
+	request  string    // id of the logs:subscribe that was asked
+	pos      uint64    // the last event the server's subscription gave, while phase is not idle
+	anchored bool      // an event at or after pos has come: pos is no cursor from the future
+	ended    bool      // the subscription gave the event that ends the execution, and so ended itself
+	notYet   time.Time // do not ask before this
 
 	holeAt uint64 // position before which events were last missing
 	holes  int    // how often in a row that was so
@@ -175,9 +177,9 @@ func (c *Client) reconcile(ctx context.Context, l link) (again time.Duration) {
 			}
 		case t.phase == idle || t.pos > from:
 			// Asking again replaces what was asked before: nothing of that follows the answer.
-			since := protocol.Seq(from)
 			request := c.calls.name()
-			t.phase, t.pos, t.request, t.ended = asked, from, request, false
+			t.phase, t.pos, t.request, t.ended, t.anchored = asked, from, request, false, from == 0
+			since := protocol.Seq(t.since())
 			messages = append(messages, &protocol.Request{Type: protocol.TypeLogsSubscribe, ID: request, ExecutionID: id, Since: &since})
 		}
 	}
@@ -215,6 +217,15 @@ func (t *topic) wanted() (from uint64, wanted bool) {
 	return from, wanted
 }
 
+// since is the cursor to ask for. The last event that was seen is asked for again, because it alone
+// tells for certain whether there is more to come.
+func (t *topic) since() uint64 {
+	if t.phase == asked && t.pos > 0 {
+		return t.pos - 1
+	}
+	return t.pos
+}
+
 // subscribed takes the server's answer to logs:subscribe.
 func (c *Client) subscribed(line []byte) {
 	var m protocol.LogsSubscribed
@@ -227,49 +238,30 @@ func (c *Client) subscribed(line []byte) {
 	if t == nil || t.phase != asked || (m.ID != "" && m.ID != t.request) {
 		return
 	}
-	c.liveLocked(t, m.Head)
+	t.phase = live
+	if m.Head < t.pos {
+		c.failTopicLocked(t, pastEnd(t, m.Head))
+	}
 }
 
-// confirm takes a first answer at these cursors as what logs:subscribed is elsewhere.
+// confirm takes a poll's answer at these cursors as what logs:subscribed is elsewhere.
 func (c *Client) confirm(cursors []protocol.Cursor) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, cursor := range cursors {
-		if t := c.topics[cursor.ExecutionID]; t != nil && t.phase == asked {
-			c.liveLocked(t, t.pos)
+		t := c.topics[cursor.ExecutionID]
+		if t == nil || t.phase != asked || t.since() != cursor.Seq && !t.anchored {
+			continue
+		}
+		t.phase = live
+		if !t.anchored {
+			c.failTopicLocked(t, pastEnd(t, cursor.Seq))
 		}
 	}
 }
 
-// liveLocked marks that the server's subscription stands, and that the journal's end is head.
-func (c *Client) liveLocked(t *topic, head uint64) {
-	t.phase = live
-	if head > t.pos || t.ended {
-		return
-	}
-	// Nothing is to come yet. If the execution has ended, nothing will.
-	c.wg.Add(1)
-	go func() {
-		defer c.wg.Done()
-		c.checkEnded(t)
-	}()
-}
-
-// checkEnded ends the subscribers that stand at the end of an execution that is over.
-func (c *Client) checkEnded(t *topic) {
-	ctx, cancel := context.WithTimeout(c.life, c.cfg.handshakeTimeout)
-	defer cancel()
-	record, err := c.Status(ctx, t.id)
-	if err != nil || !record.Terminal {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for sub := range t.subscribers {
-		if sub.last >= record.Head {
-			c.endLocked(sub, nil)
-		}
-	}
+func pastEnd(t *topic, head uint64) *Error {
+	return &Error{Code: protocol.BadRequest, Message: fmt.Sprintf("the cursor %d is past the last event of %s, which is %d", t.pos, t.id, head)}
 }
 
 // refused takes an error that answers a subscription's request. It reports whether it was one.
