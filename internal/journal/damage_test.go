@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"claudeops/internal/journal"
@@ -95,31 +96,37 @@ func keep(t *testing.T, closed bool, counts ...uint64) kept {
 	return k
 }
 
-// put makes the execution anew, with the given contents; no index when that is nil.
-func (k *kept) put(t *testing.T, store *journal.Files, data, index []byte) {
+// hold gives a store in memory that has the execution with the given contents; no index when that
+// is nil.
+func (k *kept) hold(t *testing.T, data, index []byte) *journal.Files {
 	t.Helper()
-	w, err := store.Create(k.id)
-	if errors.Is(err, journal.ErrExists) {
-		if err = store.Remove(k.id); err == nil {
-			w, err = store.Create(k.id)
-		}
+	memory := newMemory()
+	memory.files[k.id+"/"+journal.DataName] = &memoryFile{bytes.Clone(data)}
+	if index != nil {
+		memory.files[k.id+"/"+journal.IndexName] = &memoryFile{append([]byte{}, index...)}
 	}
+	store, err := journal.OpenDir(t.Name(), journal.WithLayer(memory))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
+	return store
+}
+
+// put makes the execution in a store of files, with the given contents; no index when that is nil.
+func (k *kept) put(t *testing.T, store *journal.Files, data, index []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(fileOf(t, store, k.id, "x")), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(fileOf(t, store, k.id, journal.DataName), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	name := fileOf(t, store, k.id, journal.IndexName)
-	if index == nil {
-		err = os.Remove(name)
-	} else {
-		err = os.WriteFile(name, index, 0o600)
-	}
-	if err != nil {
+	if index != nil {
+		if err := os.WriteFile(name, index, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	} else if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
 }
@@ -137,10 +144,9 @@ func TestRecovery_CutAnywhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := newQuick(t)
 			last := journaltest.Lines(k.id, k.events-4, k.events)
 			for cut := len(k.data); cut >= len(k.data)-len(last); cut-- {
-				k.put(t, store, k.data[:cut], k.index)
+				store := k.hold(t, k.data[:cut], k.index)
 				whole := bytes.LastIndexByte(k.data[:cut], '\n') + 1
 				want := uint64(bytes.Count(k.data[:whole], []byte{'\n'}))
 				if a, err := k.audit(store); err != nil || a.Events != want || a.Gaps != nil {
@@ -193,7 +199,6 @@ func TestRecovery_Tails(t *testing.T) {
 			for _, lost := range []string{"nothing", "index", "tail"} {
 				t.Run(fmt.Sprintf("%s/after_%d_events/lost_%s", name, n, lost), func(t *testing.T) {
 					t.Parallel()
-					store := newQuick(t)
 					index := k.index
 					switch lost {
 					case "index":
@@ -202,7 +207,7 @@ func TestRecovery_Tails(t *testing.T) {
 						index = index[:max(16, len(index)-32)]
 					}
 					b := tail(&k)
-					k.put(t, store, append(bytes.Clone(k.data), b...), index)
+					store := k.hold(t, append(bytes.Clone(k.data), b...), index)
 					if a, err := k.audit(store); err != nil || a.Events != n || a.Gaps != nil {
 						t.Errorf("before recovery: %+v, %v; want %d events", a, err, n)
 					}
@@ -252,8 +257,7 @@ func TestReader_FlippedBits(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	k := keep(t, true, 4000, 96, 600) // 4 full blocks and one that is not
 	blockEnds := []uint64{1024, 2048, 3072, 4096, k.events}
-	store := newQuick(t)
-	for try := range 150 {
+	for try := range 400 {
 		data := bytes.Clone(k.data)
 		hit := map[int]bool{} // blocks
 		flips := 1 + random.IntN(3)
@@ -277,7 +281,7 @@ func TestReader_FlippedBits(t *testing.T) {
 				index[random.IntN(len(index))] ^= 1 << random.IntN(8)
 			}
 		}
-		k.put(t, store, data, index)
+		store := k.hold(t, data, index)
 		a, err := k.audit(store)
 		if err != nil || a.End.Seq != k.events || a.Events+a.Lost() != k.events {
 			t.Fatalf("try %d: %+v, %v; want %d events and gaps in all", try, a, err, k.events)
@@ -358,8 +362,7 @@ func TestReader_DamageInTheMiddle(t *testing.T) {
 					if lost == "index" {
 						index = nil
 					}
-					store := newQuick(t)
-					k.put(t, store, k.data, index)
+					store := k.hold(t, k.data, index)
 					a, err := k.audit(store)
 					if err != nil || a.End.Seq != k.events || a.Events+a.Lost() != k.events || a.Gaps == nil {
 						t.Fatalf("%+v, %v; want %d events and gaps", a, err, k.events)

@@ -5,8 +5,8 @@ package journaltest
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -26,22 +26,33 @@ func Line(id string, seq uint64) []byte { return AppendLine(nil, id, seq) }
 
 // AppendLine appends Line(id, seq) to b.
 func AppendLine(b []byte, id string, seq uint64) []byte {
-	at := time.UnixMilli(1_750_000_000_000 + int64(seq)*7).UTC().Format(execution.TimeFormat)
+	begin := func(eventType string) {
+		b = append(b, `{"type":"`...)
+		b = append(b, eventType...)
+		b = append(b, `","executionId":"`...)
+		b = append(b, id...)
+		b = append(b, `","seq":`...)
+		b = strconv.AppendUint(b, seq, 10)
+		b = append(b, `,"timestamp":"`...)
+		b = time.UnixMilli(1_750_000_000_000+int64(seq%1e12)*7).UTC().AppendFormat(b, execution.TimeFormat)
+	}
 	if seq%100 == 1 {
-		return fmt.Appendf(b, `{"type":"execution:progress","executionId":"%s","seq":%d,"timestamp":"%s","progress":%d}`+"\n", id, seq, at, seq%101)
+		begin(execution.TypeProgress)
+		b = append(b, `","progress":`...)
+		b = strconv.AppendUint(b, seq%101, 10)
+		return append(b, "}\n"...)
 	}
-	levels := [...]execution.Level{execution.Debug, execution.Info, execution.Warn, execution.Error}
-	streams := [...]execution.Stream{execution.Stdout, execution.Stderr, execution.Agent}
-	text := fmt.Sprintf("line %d of %s \"quoted\\\" <é> ", seq, id)
-	for range seq * seq % 7 {
-		text += text[:20]
+	begin(execution.TypeLog)
+	b = append(b, `","level":"`...)
+	b = append(b, [...]execution.Level{execution.Debug, execution.Info, execution.Warn, execution.Error}[seq%4]...)
+	b = append(b, `","stream":"`...)
+	b = append(b, [...]execution.Stream{execution.Stdout, execution.Stderr, execution.Agent}[seq%3]...)
+	b = append(b, `","message":"`...)
+	for n := range 1 + seq*seq%7 {
+		b = strconv.AppendUint(b, seq*(n+1), 10)
+		b = append(b, ` of \"quoted\" \\ \u003cé\u003e {\"type\":\"execution:log\"}\n `...)
 	}
-	message, err := json.Marshal(text)
-	if err != nil {
-		panic(err)
-	}
-	return fmt.Appendf(b, `{"type":"execution:log","executionId":"%s","seq":%d,"timestamp":"%s","level":"%s","stream":"%s","message":%s}`+"\n",
-		id, seq, at, levels[seq%4], streams[seq%3], message)
+	return append(b, "\"}\n"...)
 }
 
 // Lines is events from to to of an execution, put end to end.
