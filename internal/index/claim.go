@@ -33,8 +33,8 @@ func WriteClaim(dir string, claim Claim) error {
 	return datadir.WriteFile(filepath.Join(dir, claimName), append(text, '\n'))
 }
 
-// readClaim gives the claim in an execution's directory, nil when there is none.
-func readClaim(dir, id string) (*Claim, error) {
+// ReadClaim gives the claim in the directory of execution id, nil when there is none.
+func ReadClaim(dir, id string) (*Claim, error) {
 	text, err := os.ReadFile(filepath.Join(dir, claimName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -141,7 +141,7 @@ func foldOne(ctx context.Context, store journal.Store, id string) (result *folde
 	if err != nil {
 		return nil, err
 	}
-	claim, err := readClaim(dir, id)
+	claim, err := ReadClaim(dir, id)
 	return &folded{rec, claim}, err
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"claudeops/internal/execution"
 	"claudeops/internal/fault"
+	"claudeops/internal/index"
 	"claudeops/protocol"
 )
 
@@ -32,8 +33,11 @@ func (s *Supervisor) Cancel(ctx context.Context, id, by, reason string) (executi
 			return rec, err
 		}
 		// The index knows it as open, but nothing marks it so: it is looked at now.
-		if l, err = s.resumeOne(ctx, id); err != nil || l == nil {
+		if l, err = s.resumeOne(ctx, id); err != nil {
 			return rec, err
+		}
+		if l == nil { // it was never accepted, and is gone now
+			return execution.Record{}, index.NotFound(id)
 		}
 	}
 	l.cancelling.Lock()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -194,6 +195,57 @@ func TestCrash(t *testing.T) {
 		}
 		s = w.start()
 		s.untilStatus(t, id, execution.Completed)
+	})
+
+	t.Run("one_that_was_stored_and_not_indexed_runs_and_keeps_its_key", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.start()
+		w.stop()
+		before := w.saveIndex()
+		s := w.start()
+		request := supervisor.Request{AgentType: "free", IdempotencyKey: "k", Trigger: me}
+		w.machine.spawnErr = func(string) error { return syscall.EAGAIN } // it can't be started yet
+		rec, _, err := s.Execute(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.stop()
+		w.restoreIndex(before)
+		if err := os.Remove(filepath.Join(w.dir, "executions", rec.ExecutionID, "spawned.json")); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		w.machine.set(func(m *machine) { m.spawnErr = nil })
+		s = w.start()
+		again, existing, err := s.Execute(t.Context(), request)
+		if err != nil || !existing || again.ExecutionID != rec.ExecutionID {
+			t.Errorf("the key gives %s, %v, %v, stood for %s", again.ExecutionID, existing, err, rec.ExecutionID)
+		}
+		w.machine.runner(rec.ExecutionID).complete()
+		s.untilStatus(t, rec.ExecutionID, execution.Completed)
+	})
+
+	t.Run("one_that_can_not_be_looked_at_is_looked_at_again", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		running, waiting, free := s.execute(t, "one"), s.execute(t, "one"), s.execute(t, "free")
+		r := w.machine.runner(running)
+		w.machine.runner(free)
+		s.untilStatus(t, running, execution.Running)
+		w.stop()
+		w.machine.runner(free).complete()
+		faulty := &faultyStore{open: syscall.EMFILE}
+		s = w.startWith(faulty)
+		if !strings.Contains(s.log.String(), "too many open files") {
+			t.Errorf("the log says %s", s.log)
+		}
+		faulty.set(func(f *faultyStore) { f.open = nil })
+		s.untilStatus(t, free, execution.Completed)
+		eventually(t, "all are known", func() bool { return s.Counts() == protocol.Executions{Queued: 1, Running: 1} })
+		r.complete()
+		w.machine.runner(waiting).complete()
+		s.untilStatus(t, waiting, execution.Completed)
 	})
 
 	t.Run("half_made_executions_are_removed", func(t *testing.T) {
@@ -383,6 +435,18 @@ func TestCrash_between_spawn_and_start(t *testing.T) {
 		t.Parallel()
 		w, id := accepted(t)
 		spawned(t, w, id, map[string]any{"boot": "another"})
+		s := w.start()
+		if rec := s.untilStatus(t, id, execution.Failed); rec.Reason != string(execution.ReasonHostRestarted) {
+			t.Errorf("reason is %q", rec.Reason)
+		}
+	})
+
+	t.Run("nor_one_of_which_a_power_loss_has_left_half_a_note", func(t *testing.T) {
+		t.Parallel()
+		w, id := accepted(t)
+		if err := os.WriteFile(filepath.Join(w.dir, "executions", id, "spawned.json"), []byte(`{"bo`), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		s := w.start()
 		if rec := s.untilStatus(t, id, execution.Failed); rec.Reason != string(execution.ReasonHostRestarted) {
 			t.Errorf("reason is %q", rec.Reason)

@@ -67,6 +67,7 @@ const (
 	enqueue             // it waits
 	follow              // it runs, or ran and is to be settled
 	retire              // it has its last event
+	again               // it could not be looked at
 )
 
 // found is an execution that was left behind.
@@ -86,14 +87,23 @@ func (s *Supervisor) resumeAll(ctx context.Context) error {
 	group.SetLimit(resumers)
 	for i, id := range ids {
 		group.Go(func() error {
-			results[i] = s.inspectOrFollow(ctx, id)
+			f, err := s.inspect(ctx, id)
+			if err != nil && ctx.Err() == nil {
+				f.plan = again
+				s.log.Error("an execution left behind can't be looked at; it is tried again", "executionId", id, "error", err)
+			}
+			results[i] = f
 			return ctx.Err()
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	for _, f := range results {
+	for i, f := range results {
+		if f.plan == again {
+			s.lookAgain(ids[i])
+			continue
+		}
 		s.take(f)
 	}
 	timeout := time.NewTimer(resumeWait)
@@ -135,19 +145,28 @@ func (s *Supervisor) leftBehind(ctx context.Context) ([]string, error) {
 	return slices.Compact(ids), nil
 }
 
-// inspectOrFollow keeps one execution that can't be looked at from stopping the others: it is
-// followed, which tries again and again.
-func (s *Supervisor) inspectOrFollow(ctx context.Context, id string) found {
-	f, err := s.inspect(ctx, id)
-	if err == nil {
-		return f
+// How often an execution that can't be looked at is tried again.
+const (
+	firstLookPause = 250 * time.Millisecond
+	lastLookPause  = 30 * time.Second
+)
+
+// lookAgain keeps one execution that can't be looked at from stopping the others. Whatever holds
+// it up may pass: no descriptors, a disk that fails now and then.
+func (s *Supervisor) lookAgain(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != serving {
+		return
 	}
-	s.log.Error("an execution left behind can't be looked at; it is tried again", "executionId", id, "error", err)
-	rec, err := s.options.Index.Get(ctx, id)
-	if err != nil {
-		return found{}
-	}
-	return found{newLive(rec), follow}
+	s.work.Go(func() {
+		for pause := firstLookPause; later(s.ctx, pause); pause = min(2*pause, lastLookPause) {
+			if _, err := s.resumeOne(s.ctx, id); err == nil {
+				s.schedule()
+				return
+			}
+		}
+	})
 }
 
 // inspect finds out from what is on disk where an execution stands.
@@ -179,13 +198,10 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 			// The server died before the execution was accepted: nobody was promised anything.
 			return found{}, s.undo(id)
 		}
-		rec, err = index.Fold(ctx, r)
+		rec, err = s.addToIndex(ctx, id, r)
 	}
 	if err != nil {
 		return found{}, err
-	}
-	if rec.ExecutionID == "" {
-		return found{}, errors.New("its journal does not begin with execution:queued")
 	}
 	l := newLive(rec)
 	if err := s.readCancel(l); err != nil {
@@ -219,6 +235,32 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 	return found{l, follow}, nil
 }
 
+// addToIndex makes up for a server that died between storing an execution and indexing it. Who
+// asked for it got no answer, and may ask again with the same key.
+func (s *Supervisor) addToIndex(ctx context.Context, id string, r journal.Reader) (execution.Record, error) {
+	rec, err := index.Fold(ctx, r)
+	if err != nil {
+		return rec, err
+	}
+	if rec.ExecutionID != id {
+		return rec, errors.New("its journal does not begin with its execution:queued")
+	}
+	dir, err := s.options.Store.Dir(id)
+	if err != nil {
+		return rec, err
+	}
+	claim, err := index.ReadClaim(dir, id)
+	if err != nil {
+		return rec, err
+	}
+	err = s.options.Index.Add(ctx, rec, claim)
+	if fault.CodeOf(err) == protocol.Conflict {
+		s.log.Warn("an idempotency key stands for an older execution already", "executionId", id)
+		err = s.options.Index.Add(ctx, rec, nil)
+	}
+	return rec, err
+}
+
 // heldWait is for how long a journal may be held by what is not a runner: a child that was being
 // forked when the server before was killed has a copy of its locks until it executes its program.
 const heldWait = 2 * time.Second
@@ -249,8 +291,7 @@ func (s *Supervisor) neverRan(l *live, head journal.Position) (bool, error) {
 	if head.Seq > 1 || l.cancelRequested() != nil {
 		return false, nil
 	}
-	var start spawned
-	known, err := s.readSidecar(l.id, spawnedName, &start)
+	start, known, err := s.readSpawned(l.id)
 	if err != nil {
 		return false, err
 	}
@@ -276,6 +317,10 @@ func (s *Supervisor) neverRan(l *live, head journal.Position) (bool, error) {
 func (s *Supervisor) readCancel(l *live) error {
 	var request cancelRequest
 	asked, err := s.readSidecar(l.id, cancelName, &request)
+	if errors.Is(err, errUnreadable) {
+		s.log.Warn("who asked for an execution's end can't be read; that somebody did counts", "executionId", l.id, "error", err)
+		request, err = cancelRequest{By: "unknown"}, nil
+	}
 	if err != nil || !asked {
 		return err
 	}
@@ -287,13 +332,9 @@ func (s *Supervisor) readCancel(l *live) error {
 }
 
 func (s *Supervisor) readRunner(l *live) error {
-	var start spawned
-	known, err := s.readSidecar(l.id, spawnedName, &start)
-	if err != nil || !known {
-		return err
-	}
+	start, _, err := s.readSpawned(l.id)
 	l.runner = start.Runner
-	return nil
+	return err
 }
 
 // endsWell reports whether the journal's last event is one that ends an execution.
@@ -326,7 +367,7 @@ func (s *Supervisor) take(f found) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != serving {
+	if s.state != serving || s.live[f.l.id] != nil {
 		return
 	}
 	s.live[f.l.id] = f.l
@@ -354,5 +395,5 @@ func (s *Supervisor) resumeOne(ctx context.Context, id string) (*live, error) {
 		return nil, fmt.Errorf("look at execution %s: %w", id, err)
 	}
 	s.take(f)
-	return f.l, nil
+	return f.l, nil // nil: there is no such execution
 }

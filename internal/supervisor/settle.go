@@ -86,8 +86,7 @@ func (s *Supervisor) lostEvent(l *live, rec execution.Record, killed int) *execu
 	if l.verdict != nil {
 		return l.verdict(rec)
 	}
-	var start spawned
-	known, err := s.readSidecar(l.id, spawnedName, &start)
+	start, known, err := s.readSpawned(l.id)
 	if err != nil {
 		s.log.Warn("when the runner was started can't be read", "executionId", l.id, "error", err)
 	}

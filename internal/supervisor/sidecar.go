@@ -88,7 +88,10 @@ func (s *Supervisor) noteRunner(id string, start spawned) error {
 	return os.Rename(next, path)
 }
 
-// readSidecar reports false when there is no such file, or none that can be read as one.
+// errUnreadable tells of a file that is there and does not hold what it should.
+var errUnreadable = errors.New("it is damaged")
+
+// readSidecar reports whether there is such a file. errUnreadable when it is damaged.
 func (s *Supervisor) readSidecar(id, name string, value any) (bool, error) {
 	path, err := s.sidecar(id, name)
 	if err != nil {
@@ -98,13 +101,24 @@ func (s *Supervisor) readSidecar(id, name string, value any) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(text, value)
+	if err == nil && json.Unmarshal(text, value) != nil {
+		err = errUnreadable
 	}
 	if err != nil {
-		return false, fmt.Errorf("read %s of execution %s: %w", name, id, err)
+		return true, fmt.Errorf("read %s of execution %s: %w", name, id, err)
 	}
 	return true, nil
+}
+
+// readSpawned reports whether a runner was ever to be started. What a power loss has left of the
+// note is as good as one of another boot.
+func (s *Supervisor) readSpawned(id string) (start spawned, known bool, err error) {
+	known, err = s.readSidecar(id, spawnedName, &start)
+	if errors.Is(err, errUnreadable) {
+		s.log.Warn("when a runner was started can't be read; the machine is taken to have been restarted since", "executionId", id, "error", err)
+		return spawned{}, true, nil
+	}
+	return start, known, err
 }
 
 func (s *Supervisor) hasSidecar(id, name string) (bool, error) {

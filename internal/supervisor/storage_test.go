@@ -23,6 +23,7 @@ type faultyStore struct {
 	journal.Store
 
 	mu     sync.Mutex // guards what follows
+	open   error      // Open fails
 	create error      // Create fails
 	append error      // a writer's Append fails
 	sync   error      // a writer's Sync fails
@@ -100,7 +101,13 @@ func (f *faultyStore) Append(id string) (journal.Writer, journal.Recovery, error
 }
 
 func (f *faultyStore) Open(id string) (journal.Reader, error) {
-	f.set(func(f *faultyStore) { f.opened++ })
+	f.mu.Lock()
+	err := f.open
+	f.opened++
+	f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	return f.Store.Open(id)
 }
 
