@@ -760,6 +760,37 @@ func TestClient_Executions(t *testing.T) {
 	}
 }
 
+func TestClient_History(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	id := executionID(1)
+	f.start(id)
+	f.log(id, 98)
+	f.torn = 4
+	c := newClient(t, f)
+	ctx := testContext(t)
+	next := uint64(1)
+	for m, err := range c.History(ctx, protocol.Cursor{ExecutionID: id}) {
+		if err != nil || m.Seq != next {
+			t.Fatalf("event %d came where %d was due: %v", m.Seq, next, err)
+		}
+		next++
+	}
+	if next != 100 {
+		t.Errorf("the history ends at %d, want 99", next-1)
+	}
+	for n, want := range map[uint64]uint64{0: 99, 1: 98, 10: 89, 99: 0, 1000: 0} {
+		if cursor, err := c.Tail(ctx, id, n); err != nil || cursor.Seq != want {
+			t.Errorf("the last %d follow %d, %v; want %d", n, cursor.Seq, err, want)
+		}
+	}
+	for _, err := range c.History(ctx, protocol.Cursor{ExecutionID: executionID(2)}) {
+		if client.CodeOf(err) != protocol.NotFound {
+			t.Errorf("an unknown execution gives %v", err)
+		}
+	}
+}
+
 func TestClient_System(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)

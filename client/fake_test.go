@@ -44,6 +44,7 @@ type fake struct {
 	refusal   *websocket.CloseError // closes every WebSocket at once
 	heartbeat protocol.Heartbeat
 	silent    bool // WebSockets are accepted and never written to
+	torn      int  // answers with events to break off in the middle
 }
 
 type fakeConn struct {
@@ -75,6 +76,7 @@ func newFake(t testing.TB) *fake {
 	mux.HandleFunc("GET /base/api/poll", f.servePoll)
 	mux.HandleFunc("POST /base/api/messages", f.serveMessages)
 	mux.HandleFunc("GET /base/api/executions", f.serveList)
+	mux.HandleFunc("GET /base/api/executions/{id}/events", f.serveHistory)
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		status := f.refuse[strings.TrimPrefix(r.URL.Path, "/base")]
@@ -637,4 +639,32 @@ func (f *fake) serveList(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	page := map[string]any{"next": "more", "executions": []execution.Record{f.recordLocked(r.URL.Query().Get("q"))}}
 	_ = json.NewEncoder(w).Encode(page)
+}
+
+func (f *fake) serveHistory(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	journal := f.journals[r.PathValue("id")]
+	torn := f.torn
+	f.torn = max(torn-1, 0)
+	f.mu.Unlock()
+	if journal == nil {
+		refuseRequest(w, 404, protocol.NotFound, "no such execution")
+		return
+	}
+	since, _ := strconv.Atoi(r.URL.Query().Get("since"))
+	if tail, err := strconv.Atoi(r.URL.Query().Get("tail")); err == nil {
+		since = len(journal) - min(tail, len(journal))
+	}
+	limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+	for n, line := range journal[min(since, len(journal)):] {
+		if limit > 0 && n == limit {
+			return
+		}
+		if torn > 0 && n == 10 {
+			_, _ = w.Write(line[:len(line)/2])
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = w.Write(line)
+		_ = http.NewResponseController(w).Flush()
+	}
 }

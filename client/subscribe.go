@@ -77,19 +77,6 @@ func (c *Client) Messages(ctx context.Context, cursor protocol.Cursor) iter.Seq2
 	}
 }
 
-// Tail gives the cursor from which the last n events of an execution follow.
-func (c *Client) Tail(ctx context.Context, executionID string, n uint64) (protocol.Cursor, error) {
-	record, err := c.Status(ctx, executionID)
-	if err != nil {
-		return protocol.Cursor{}, err
-	}
-	cursor := protocol.Cursor{ExecutionID: executionID}
-	if record.Head > n {
-		cursor.Seq = record.Head - n
-	}
-	return cursor, nil
-}
-
 // Wait follows an execution to its end and gives its record then.
 func (c *Client) Wait(ctx context.Context, executionID string) (protocol.Record, error) {
 	record, err := c.Status(ctx, executionID)

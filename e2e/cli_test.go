@@ -107,7 +107,8 @@ func TestCommandLine(t *testing.T) {
 		if followed := w.cli("logs", "--json", "-f", id); followed.stdout != o.stdout {
 			t.Errorf("logs -f of an ended execution gives %q", followed.stdout)
 		}
-		w.cli("logs", "--since", "99", id).check(t, 1, "past the last event")
+		w.cli("logs", "--since", "99", id).check(t, 1, "99", "last event")
+		w.cli("logs", "-f", "--since", "99", id).check(t, 1, "99", "last event")
 		w.cli("logs", "--since", "-1", id).check(t, 2, "-1")
 	})
 

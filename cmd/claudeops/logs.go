@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -58,26 +57,21 @@ func (c *command) logs(ctx context.Context, text string, f *logsFlags) error {
 	if err != nil {
 		return err
 	}
-	record, err := cl.Get(ctx, id)
-	if err != nil {
-		return err
-	}
-	if f.since > record.Head {
-		return fmt.Errorf("--since %d is past the last event of %s, which is %d", f.since, id, record.Head)
-	}
 	cursor := protocol.Cursor{ExecutionID: id, Seq: f.since}
 	if f.tail >= 0 {
-		cursor.Seq = record.Head - min(record.Head, uint64(f.tail))
+		if cursor, err = cl.Tail(ctx, id, uint64(f.tail)); err != nil {
+			return err
+		}
 	}
-	if !f.follow && cursor.Seq == record.Head {
-		return nil
+	events := cl.History(ctx, cursor)
+	if f.follow {
+		events = cl.Messages(ctx, cursor)
 	}
 	out := &lines{w: c.stdout}
-	for m, err := range cl.Messages(ctx, cursor) {
+	for m, err := range events {
 		var gap *client.GapError
 		switch {
 		case errors.As(err, &gap):
-			m.Seq = gap.To
 			if c.json {
 				if err := out.object(gapMessage(gap)); err != nil {
 					return err
@@ -98,9 +92,6 @@ func (c *command) logs(ctx context.Context, text string, f *logsFlags) error {
 		}
 		if err := errors.Join(out.failed, p.failed); err != nil {
 			return err
-		}
-		if !f.follow && m.Seq >= record.Head {
-			break
 		}
 	}
 	return nil
