@@ -118,6 +118,32 @@ describe("falling back", () => {
   });
 });
 
+describe("limits over HTTP", () => {
+  it.each(["sse", "poll"] as const)(
+    "are told to the watch that goes over them, and to no other (%s)",
+    async (transport) => {
+      const server = await fakeServer({ limits: { maxSubscriptions: 2 } });
+      const connection = connectTo(server, { transports: [transport] });
+      const watches = ["a", "b", "c"].map((id) => {
+        server.start(id);
+        const seen = new Collected();
+        return { seen, watch: connection.watchExecution(id, {}, seen.handlers), id };
+      });
+      const [a, b, c] = watches;
+      if (a === undefined || b === undefined || c === undefined) throw new Error("three were made");
+      await c.seen.until(() => c.seen.errors.length > 0);
+      expect(c.seen.errors[0]).toMatchObject({ code: "limit_reached" });
+      await a.seen.until(() => a.seen.events.length === 2);
+      await b.seen.until(() => b.seen.events.length === 2);
+      a.watch.close();
+      const again = new Collected();
+      connection.watchExecution("c", {}, again.handlers);
+      await again.until(() => again.events.length === 2);
+      expect(connection.state.history).toEqual([]);
+    },
+  );
+});
+
 describe("credentials over HTTP", () => {
   it.each(["sse", "poll"] as const)(
     "go into a header, and are replaced when refused (%s)",

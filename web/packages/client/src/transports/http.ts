@@ -33,6 +33,7 @@ export abstract class HttpTransport implements Transport {
   readonly #handlers: TransportHandlers;
   readonly #posting = new AbortController();
   #permissions: readonly string[] = [];
+  #maxLogs = Number.POSITIVE_INFINITY;
   #posts = 0;
   #done = false;
   #retired = false;
@@ -50,6 +51,7 @@ export abstract class HttpTransport implements Transport {
 
   greeted(greeting: ConnectionMessage): void {
     this.#permissions = greeting.user.permissions;
+    this.#maxLogs = greeting.limits.maxSubscriptions || Number.POSITIVE_INFINITY;
   }
 
   get writable(): boolean {
@@ -240,6 +242,11 @@ export abstract class HttpTransport implements Transport {
       const since = message.tail === undefined ? (message.since ?? 0) : Math.max(0, head - message.tail);
       if (since > head) {
         this.answer({ ...aheadOf(executionId, since, head), ...named });
+        return;
+      }
+      if (this.following.logs.size >= this.#maxLogs && !this.following.logs.has(executionId)) {
+        const full = `a connection may watch ${this.#maxLogs} executions at once; close another watch first`;
+        this.answer({ type: "error", code: "limit_reached", message: full, retryable: true, ...named });
         return;
       }
       this.following.logs.add(executionId);
