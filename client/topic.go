@@ -264,6 +264,17 @@ func pastEnd(t *topic, head uint64) *Error {
 	return &Error{Code: protocol.BadRequest, Message: fmt.Sprintf("the cursor %d is past the last event of %s, which is %d", t.pos, t.id, head)}
 }
 
+// ahead makes the server's refusal of the cursor that was asked for one of the cursor that was meant.
+func ahead(t *topic, err *Error) *Error {
+	var details struct {
+		Head *uint64 `json:"head"`
+	}
+	if err.Code == protocol.BadRequest && json.Unmarshal(err.Details, &details) == nil && details.Head != nil {
+		return pastEnd(t, *details.Head)
+	}
+	return err
+}
+
 // refused takes an error that answers a subscription's request. It reports whether it was one.
 func (c *Client) refused(request string, err *Error) bool {
 	c.mu.Lock()
@@ -273,7 +284,7 @@ func (c *Client) refused(request string, err *Error) bool {
 			continue
 		}
 		if !err.Retryable {
-			c.failTopicLocked(t, err)
+			c.failTopicLocked(t, ahead(t, err))
 			return true
 		}
 		t.phase = idle
@@ -289,7 +300,7 @@ func (c *Client) refusedTopic(id string, err *Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if t := c.topics[id]; t != nil {
-		c.failTopicLocked(t, err)
+		c.failTopicLocked(t, ahead(t, err))
 	}
 }
 
