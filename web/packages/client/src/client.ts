@@ -228,11 +228,14 @@ export class Client implements Connection {
     const first = this.#proven;
     const order = first === undefined ? transports : [first, ...transports.filter((name) => name !== first)];
     this.#set({ nextAttemptAt: null });
-    this.#stopDial = dial(order, this.#context, connectTimeoutMs, {
+    if (this.#life.signal.aborted) return; // a listener has closed it
+    const stop = dial(order, this.#context, connectTimeoutMs, {
       ...this.#linkHandlers,
       trying: (transport) => this.#set({ transport }),
       up: (link) => this.#up(link),
     });
+    if (this.#life.signal.aborted) stop();
+    else this.#stopDial = stop;
   }
 
   readonly #linkHandlers: Omit<DialHandlers, "trying" | "up"> = {

@@ -479,6 +479,34 @@ describe("state", () => {
     expect(HandSocket.made).toHaveLength(1);
   });
 
+  it.each(Array.from({ length: 12 }, (_, i) => i + 1))(
+    "stays closed when a listener closes it at its %i. change",
+    async (when) => {
+      const connection = open();
+      let changes = 0;
+      connection.subscribe(() => {
+        if (++changes === when) connection.close();
+      });
+      for (let i = 0; i < 4 && connection.state.status !== "closed"; i++) {
+        await settle();
+        newest().open();
+        await settle();
+        newest().pong();
+        newest().lose();
+        await vi.advanceTimersByTimeAsync(30_000);
+      }
+      expect(connection.state.status).toBe("closed");
+      const made = HandSocket.made.length;
+      await vi.advanceTimersByTimeAsync(120_000);
+      expect(HandSocket.made).toHaveLength(made);
+      for (const socket of HandSocket.made) {
+        if (socket.readyState === 0) socket.open();
+        expect(connection.state.status).toBe("closed");
+        expect(socket.readyState).not.toBe(0);
+      }
+    },
+  );
+
   it("can be closed twice, and before it was open", () => {
     const connection = open();
     connection.close();
