@@ -36,4 +36,7 @@ var RoutePermission = map[string][]string{
 	"GET /api/events":    {PermNone},
 	"GET /api/poll":      {PermNone},
 	"POST /api/messages": {PermNone},
+
+	// What the program itself does, for whoever looks for a leak or a hot spot.
+	"GET /debug/pprof/": {PermAdmin},
 }

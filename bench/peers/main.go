@@ -58,6 +58,8 @@ func run(ctx context.Context) error {
 	only := flag.String("servers", "claudeops,node-ws,socket.io,centrifuge,gorilla,bare", "which servers")
 	rows := flag.String("works", "0,1,2,3", "which rows of the table")
 	resting := flag.Int("resting", 10_000, "resting connections; 0 leaves that part out")
+	alone := flag.Bool("extras", true, "measure also what has no peer")
+	which := flag.String("extra", "", "only those extras whose name holds this")
 	out := flag.String("out", "", "file to write the table to, as Markdown")
 	flag.Parse()
 
@@ -96,8 +98,15 @@ func run(ctx context.Context) error {
 			fmt.Printf("%-22s %-11s %.1f KB a connection\n", "resting", name, kb)
 		}
 	}
+	var own [][2]string
+	if *alone {
+		var err error
+		if own, err = runExtras(ctx, *binary, *which); err != nil {
+			return err
+		}
+	}
 	if *out != "" {
-		return os.WriteFile(*out, []byte(markdown(servers, results, rest, *resting, *rounds)), 0o644)
+		return os.WriteFile(*out, []byte(markdown(servers, results, rest, own, *resting, *rounds)), 0o644)
 	}
 	return nil
 }

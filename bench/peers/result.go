@@ -38,7 +38,7 @@ func median(all []result) result {
 	return all[len(all)/2]
 }
 
-func markdown(servers []string, results map[string]map[string]result, rest map[string]float64, resting, rounds int) string {
+func markdown(servers []string, results map[string]map[string]result, rest map[string]float64, own [][2]string, resting, rounds int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s on %d cores (%s), medians of %d rounds, 220-byte lines. The server of the round on one core, readers and source on the other.\n", time.Now().UTC().Format("2006-01-02"), runtime.NumCPU(), cpuModel(), rounds)
 	for _, w := range works {
@@ -61,6 +61,12 @@ func markdown(servers []string, results map[string]map[string]result, rest map[s
 		fmt.Fprintf(&b, "\n### %d resting connections\n\n| server | KB each |\n|---|---|\n", resting)
 		for _, name := range servers {
 			fmt.Fprintf(&b, "| %s | %.1f |\n", name, rest[name])
+		}
+	}
+	if len(own) > 0 {
+		b.WriteString("\n### What has no peer here\n\n| what | figure |\n|---|---|\n")
+		for _, row := range own {
+			fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
 		}
 	}
 	return b.String()

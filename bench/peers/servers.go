@@ -119,7 +119,7 @@ func startOurs(ctx context.Context, binary string) (*server, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	cmd := exec.CommandContext(ctx, binary, "serve", "--listen", "127.0.0.1:0", "--data", data, "--agents", agents, "--log-level", "warn")
+	cmd := exec.CommandContext(ctx, binary, "serve", "--listen", "127.0.0.1:0", "--data", data, "--agents", agents, "--log-level", logLevel())
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	s := &server{name: "claudeops", cmd: cmd}
@@ -213,4 +213,11 @@ func (s *server) awaitEnd() {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+func logLevel() string {
+	if level := os.Getenv("BENCH_LOG"); level != "" {
+		return level
+	}
+	return "warn"
 }

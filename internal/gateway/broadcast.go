@@ -200,7 +200,7 @@ func (s *session) snapshotFrame(id string) []byte {
 	if filter == nil {
 		return nil
 	}
-	all, err := s.live.snapshot(s.ctx, filter)
+	all, err := s.live.snapshot(s.context.get(), filter)
 	if err != nil {
 		return websocket.Text(encode(errorMessage(id, err)))
 	}

@@ -167,6 +167,7 @@ func (o *Options) complete() error {
 
 func (g *Gateway) registerRoutes() {
 	g.registerStatus()
+	g.registerProfiles()
 	g.registerSignIn()
 	g.registerAgents()
 	g.registerExecutions()

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"claudeops/internal/audit"
@@ -70,6 +72,9 @@ type live struct {
 	streams  map[*stream]struct{}
 	closed   bool
 
+	opened  atomic.Uint64 // connections since the start
+	opening atomic.Uint64 // as of the last tick
+
 	stop context.CancelCauseFunc
 	ctx  context.Context
 	work sync.WaitGroup
@@ -126,6 +131,7 @@ const tick = time.Second
 func (l *live) keepTime() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	var opened uint64
 	for {
 		select {
 		case now := <-ticker.C:
@@ -139,10 +145,25 @@ func (l *live) keepTime() {
 				s.beat(now)
 			}
 			l.sampleFor(all, now)
+			opened = l.tidy(opened)
 		case <-l.ctx.Done():
 			return
 		}
 	}
+}
+
+// manyOpened is how many connections must have come since the last tidying for another to be worth
+// its collection.
+const manyOpened = 2000
+
+// tidy gives the memory back that many handshakes have needed, once they are over.
+func (l *live) tidy(before uint64) uint64 {
+	now := l.opened.Load()
+	if l.opening.Swap(now) != now || now-before < manyOpened {
+		return before
+	}
+	debug.FreeOSMemory()
+	return now
 }
 
 // sampleFor takes one sample of the host for all whose turn it is.

@@ -41,7 +41,7 @@ func (s *session) subscribeSystem(interval time.Duration) error {
 	s.system.interval = interval
 	s.system.next = time.Now().Add(interval - tick/2)
 	s.system.mu.Unlock()
-	status, err := s.live.sample(s.ctx)
+	status, err := s.live.sample(s.context.get())
 	if err != nil {
 		return fault.Wrap(protocol.Unavailable, err, "the host can't be sampled now")
 	}
@@ -72,7 +72,7 @@ func (s *session) searchLogs(req *protocol.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.live.executions.Get(s.ctx, req.ExecutionID); err != nil {
+	if _, err := s.live.executions.Get(s.context.get(), req.ExecutionID); err != nil {
 		return err
 	}
 	s.searches.mu.Lock()
@@ -82,7 +82,7 @@ func (s *session) searchLogs(req *protocol.Request) error {
 	}
 	s.searches.running++
 	s.searches.work.Go(func() {
-		s.live.answerSearch(s.ctx, s, req, query)
+		s.live.answerSearch(s.context.get(), s, req, query)
 		s.searches.mu.Lock()
 		s.searches.running--
 		s.searches.mu.Unlock()

@@ -30,7 +30,7 @@ func (s *session) receive(payload []byte) error {
 			}
 			continue
 		}
-		s.live.dispatch(s.ctx, s.caller(), s, line)
+		s.live.dispatch(s.context.get(), s.caller(), s, line)
 	}
 	return nil
 }
@@ -42,7 +42,7 @@ func (s *session) authenticate(line []byte) error {
 	if err := json.Unmarshal(line, &req); err != nil || req.Type != protocol.TypeAuth {
 		return refused
 	}
-	p, err := s.live.auth.Token(s.ctx, req.Token)
+	p, err := s.live.auth.Token(s.context.get(), req.Token)
 	switch {
 	case errors.Is(err, auth.ErrExpired):
 		return &websocket.CloseError{Code: protocol.CloseCredential, Reason: "the credential has expired or was revoked"}

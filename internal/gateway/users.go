@@ -192,7 +192,8 @@ const (
 	persists         // it goes on and on: hang up
 )
 
-// connectionRate is the token bucket of one connection. It is used by its reader alone.
+// connectionRate is the token bucket of one connection, made with its first message. It is used by
+// its reader alone.
 type connectionRate struct {
 	limiter *rate.Limiter
 	strikes int
@@ -201,13 +202,13 @@ type connectionRate struct {
 // maxStrikes is how many messages in a row a client may have refused before it is cut off.
 const maxStrikes = 200
 
-func newConnectionRate(l protocol.Limits) connectionRate {
-	return connectionRate{limiter: rate.NewLimiter(rate.Limit(l.MessagesPerSecond), l.MessageBurst)}
-}
-
 // allow takes a message from the connection's bucket and from its user's.
 func (r *connectionRate) allow(u *users, p *auth.Principal) (retry time.Duration, v verdict) {
 	now := time.Now()
+	if r.limiter == nil {
+		l := u.live.limits
+		r.limiter = rate.NewLimiter(rate.Limit(l.MessagesPerSecond), l.MessageBurst)
+	}
 	retry = delayOf(r.limiter, now)
 	if retry == 0 && p != nil {
 		u.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,11 +43,15 @@ func (l *live) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		conn.Kill()
 		return
 	}
+	// What needs a deep stack is done here: the session's own goroutine shall stay small.
+	switch {
+	case authErr == nil:
+		s.welcome(principal)
+	case !errors.Is(authErr, errNoCredential):
+		s.refuse(authErr)
+	}
 	// The handler returns at once, so that nothing of net/http's is held while the session lives.
-	go func() {
-		defer l.work.Done()
-		s.serve(principal, authErr)
-	}()
+	go s.serve(authErr == nil)
 }
 
 // register makes a session one that close waits for; false when it is too late for that.
@@ -58,6 +63,7 @@ func (l *live) register(s *session) bool {
 	}
 	l.sessions[s] = struct{}{}
 	l.work.Add(1)
+	l.opened.Add(1)
 	return true
 }
 
@@ -101,8 +107,7 @@ type session struct {
 
 	subscriptions
 
-	ctx  context.Context
-	stop context.CancelFunc
+	context lazyContext
 
 	pinged   time.Time // by keepTime alone
 	system   systemTimer
@@ -112,42 +117,69 @@ type session struct {
 func newSession(l *live, conn *websocket.Conn, r *http.Request) *session {
 	s := &session{
 		live: l, conn: conn, id: newConnectionID(), address: clientAddress(r), userAgent: strings.Clone(r.UserAgent()),
-		rate:     newConnectionRate(l.limits),
 		deadline: time.Now().Add(time.Duration(l.limits.AuthTimeoutMs) * time.Millisecond),
 		pinged:   time.Now(),
 	}
-	s.ctx, s.stop = context.WithCancel(l.ctx)
+	s.context.parent = l.ctx
 	s.subscriptions.session = s
 	conn.Pull = s.pull
 	conn.OnMessage = s.receive
 	return s
 }
 
-func (s *session) serve(principal auth.Principal, authErr error) {
+// serve runs the session to its end. known says whether its upgrade was counted to a user.
+func (s *session) serve(known bool) {
+	defer s.live.work.Done()
+	s.leave(s.conn.Serve(), known)
+}
+
+func (s *session) leave(why *websocket.CloseError, known bool) {
 	l := s.live
-	switch {
-	case authErr == nil:
-		s.welcome(principal)
-	case !errors.Is(authErr, errNoCredential):
-		s.refuse(authErr)
-	}
-	why := s.conn.Serve()
-	s.stop()
+	s.context.cancel()
 	l.mu.Lock()
 	delete(l.sessions, s)
 	l.mu.Unlock()
 	s.subscriptions.closeAll()
 	s.searches.wait()
-	p := s.principal.Load()
-	if p != nil {
-		l.users.leave(*p)
+	var p auth.Principal
+	if at := s.principal.Load(); at != nil {
+		p = *at
+		l.users.leave(p)
+		known = true // by its first message, if not by the upgrade
 	}
-	if p == nil || authErr != nil {
-		l.users.dismiss(auth.Principal{}, false)
-	} else {
-		l.users.dismiss(*p, true)
-	}
+	l.users.dismiss(p, known)
 	l.log.Debug("client left", "connection", s.id, "code", why.Code, "reason", why.Reason)
+}
+
+// lazyContext is a context that is made when somebody needs it: a connection at rest has none.
+type lazyContext struct {
+	parent context.Context
+
+	mu     sync.Mutex
+	ctx    context.Context
+	stop   context.CancelFunc
+	closed bool
+}
+
+func (c *lazyContext) get() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx == nil {
+		c.ctx, c.stop = context.WithCancel(c.parent)
+		if c.closed {
+			c.stop()
+		}
+	}
+	return c.ctx
+}
+
+func (c *lazyContext) cancel() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.stop != nil {
+		c.stop()
+	}
 }
 
 // welcome makes the session the caller's and greets.
