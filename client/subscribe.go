@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"claudeops/internal/execution"
 	"claudeops/protocol"
@@ -103,6 +104,17 @@ func (c *Client) Wait(ctx context.Context, executionID string) (protocol.Record,
 			return record, err
 		}
 		record.Apply(&e)
+	}
+	// The event may be here before it is part of what the server says. Whoever waits for the end will
+	// ask the server next, and should hear of it then.
+	for pause := time.Millisecond; pause < 2*time.Second; pause *= 2 {
+		told, err := c.Status(ctx, executionID)
+		if err != nil || told.Terminal {
+			return told, err
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return record, err
+		}
 	}
 	return record, nil
 }

@@ -147,6 +147,8 @@ func (c *command) run(ctx context.Context, agent string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
+	// What is asked next, such as ps -a, hears of the end then. That it ended is known already.
+	_, _ = r.current().Wait(ctx, record.ExecutionID)
 	if code := exitCode(end); code != exitOK {
 		return &exitError{code: code}
 	}
@@ -256,6 +258,12 @@ func (r *following) server(ctx context.Context) (*client.Client, error) {
 	return cl, nil
 }
 
+func (r *following) current() *client.Client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cl
+}
+
 // state tells of a connection that stays lost.
 func (r *following) state(s client.State) {
 	if s.Status == client.Waiting && s.Err != nil {
@@ -267,10 +275,7 @@ func (r *following) state(s client.State) {
 func (r *following) toEnd(ctx context.Context) (*protocol.Event, error) {
 	for futile := 0; ; futile++ {
 		from := r.cursor.Seq
-		r.mu.Lock()
-		cl := r.cl
-		r.mu.Unlock()
-		end, err := r.follow(ctx, cl)
+		end, err := r.follow(ctx, r.current())
 		if end != nil || err == nil {
 			return end, r.p.failed
 		}
@@ -353,10 +358,7 @@ func (r *following) obey(ctx context.Context, user *signals, leave context.Cance
 	asked := make(chan struct{})
 	go func() {
 		defer close(asked)
-		r.mu.Lock()
-		cl := r.cl
-		r.mu.Unlock()
-		if _, err := cl.Cancel(ctx, r.cursor.ExecutionID, "interrupted at the terminal"); err != nil && ctx.Err() == nil {
+		if _, err := r.current().Cancel(ctx, r.cursor.ExecutionID, "interrupted at the terminal"); err != nil && ctx.Err() == nil {
 			r.p.note(red, "✕", "stop: "+err.Error())
 		}
 	}()
