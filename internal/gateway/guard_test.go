@@ -22,6 +22,7 @@ func examples(id string) map[string][3]string {
 		"GET /openapi.json":                {"GET", "/openapi.json", ""},
 		"GET /healthz":                     {"GET", "/healthz", ""},
 		"GET /readyz":                      {"GET", "/readyz", ""},
+		"GET /debug/pprof/":                {"GET", "/debug/pprof/goroutine?debug=1", ""},
 		"GET /login":                       {"GET", "/login", ""},
 		"POST /login":                      {"POST", "/login", `{"token":"x"}`},
 		"POST /logout":                     {"POST", "/logout", `{}`},
