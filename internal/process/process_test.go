@@ -184,7 +184,7 @@ func TestKillMarked(t *testing.T) {
 	id, other := newID(), newID()
 	bystander := start(t, "deaf", other)
 	start(t, "deaf", id)
-	start(t, "parent", id) // which leaves two behind
+	must(t, start(t, "parent", id).Wait()) // which leaves two behind
 	killed, err := process.KillMarked(t.Context(), id)
 	must(t, err)
 	if killed != 3 {

@@ -110,6 +110,7 @@ func (t *talk) Input(in driver.Input) error {
 }
 
 func (t *talk) Stop() time.Duration {
+	t.s.Log(execution.Agent, execution.Info, []byte("asked to stop"), nil)
 	t.must(t.s.Send([]byte("please end\n")))
 	t.s.CloseInput()
 	return 10 * time.Second
@@ -243,7 +244,7 @@ func TestDriver_Stop(t *testing.T) {
 	s.until("hello")
 	must(t, s.link.Cancel("alice", ""))
 	events := s.wait()
-	expect(t, said(events), "stderr hello", "stderr please end", "stderr eof")
+	expect(t, said(events), "agent asked to stop", "stderr hello", "stderr please end", "stderr eof")
 	if last := events[len(events)-1]; last.Type != execution.TypeCancelled || *last.ExitCode != 0 || *last.ProcessesReaped != 0 {
 		t.Errorf("ended with %s", asJSON(t, last))
 	}
@@ -284,6 +285,7 @@ func TestDriver_NotReading(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	must(t, s.link.Cancel("alice", ""))
+	s.until("asked to stop")
 	// It does not end at EOF either. The driver would wait for ten seconds; somebody is quicker.
 	id, err := process.Find(s.heard.until(t, execution.TypeStarted).PID)
 	must(t, err)
