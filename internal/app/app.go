@@ -227,13 +227,7 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 }
 
 func (a *App) start(ctx context.Context, ready func()) error {
-	if err := a.catalogue.Start(ctx); err != nil {
-		return err
-	}
-	if err := a.supervisor.Start(ctx); err != nil {
-		return err
-	}
-	a.gate.open()
+	// Before it is ready: who comes now waits at the gate, and finds it there.
 	announce := a.dir.Announce
 	if a.config.Temporary {
 		announce = a.dir.AnnounceTemporary
@@ -241,6 +235,13 @@ func (a *App) start(ctx context.Context, ready func()) error {
 	if err := announce(a.listener.Addr().String(), a.URL()); err != nil {
 		return err
 	}
+	if err := a.catalogue.Start(ctx); err != nil {
+		return err
+	}
+	if err := a.supervisor.Start(ctx); err != nil {
+		return err
+	}
+	a.gate.open()
 	a.log.Info("ready", "url", a.URL(), "data", a.dir.Path(), "agents", len(a.catalogue.List()), "version", a.config.Version)
 	if ready != nil {
 		ready()
