@@ -34,8 +34,12 @@ type pipe struct {
 	theirs *os.File
 }
 
-// pipeBytes is how much an agent can write ahead of us.
-const pipeBytes = 1 << 20
+// An agent can write this much ahead of us: at rest what pipes have anyway, since all that a user's
+// pipes may hold together is limited; in a burst more.
+const (
+	pipeBytes      = 64 << 10
+	pipeBurstBytes = 1 << 20
+)
 
 func newPipe(name string, weWrite bool) (pipe, error) {
 	var fds [2]int
@@ -49,7 +53,6 @@ func newPipe(name string, weWrite bool) (pipe, error) {
 	if err := syscall.SetNonblock(ours, true); err != nil {
 		return pipe{}, fmt.Errorf("make a pipe: %w", err)
 	}
-	growPipe(ours)
 	return pipe{ours: os.NewFile(uintptr(ours), name), fd: ours, theirs: os.NewFile(uintptr(theirs), name)}, nil
 }
 

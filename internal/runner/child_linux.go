@@ -17,12 +17,15 @@ func pipeCloseOnExec(fds []int) error { return unix.Pipe2(fds, unix.O_CLOEXEC) }
 // growPipe makes room for what the agent writes ahead. The kernel may refuse: a user has so many
 // pages for pipes.
 func growPipe(fd int) {
-	for size := pipeBytes; size > 64<<10; size /= 2 {
+	for size := pipeBurstBytes; size > pipeBytes; size /= 2 {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, size); err == nil {
 			return
 		}
 	}
 }
+
+// shrinkPipe gives that room up again, unless it is in use.
+func shrinkPipe(fd int) { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeBytes) }
 
 // agentAttr: a session of its own; dead when we are; in the cgroup with that descriptor.
 func agentAttr(group int) *syscall.SysProcAttr {

@@ -128,11 +128,18 @@ func (c *control) welcome(conn net.Conn) {
 	}
 	c.conns[conn] = struct{}{}
 	h := c.audience.enter()
-	answers := make(chan answer, 16)
+	answers := make(chan answer, maxUnanswered)
 	gone := make(chan struct{})
+	inputs := make(chan request, maxUnanswered)
 	c.wg.Go(func() {
 		defer close(gone)
-		c.hear(conn, h, answers)
+		defer close(inputs)
+		c.hear(conn, h, inputs)
+	})
+	c.wg.Go(func() {
+		for r := range inputs {
+			c.pass(r, h, answers)
+		}
 	})
 	c.wg.Go(func() {
 		c.tell(conn, h, answers, gone)
@@ -144,8 +151,12 @@ func (c *control) welcome(conn net.Conn) {
 	})
 }
 
-// hear reads what a server asks for, until it hangs up.
-func (c *control) hear(conn net.Conn, h *hearer, answers chan<- answer) {
+// maxUnanswered is how many requests of one server may wait for their answer.
+const maxUnanswered = 64
+
+// hear reads what a server asks for, until it hangs up. Input may have to wait, as for room on the
+// disk, so it goes to inputs: what comes after it, a cancel above all, does not wait for it.
+func (c *control) hear(conn net.Conn, h *hearer, inputs chan<- request) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxRequest)
 	for lines.Scan() {
@@ -156,26 +167,38 @@ func (c *control) hear(conn net.Conn, h *hearer, answers chan<- answer) {
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return // not a server of ours
 		}
-		a := answer{ID: r.ID}
 		if r.Watch != nil {
 			c.audience.setWatch(h, *r.Watch)
 		}
 		if r.Cancel != nil {
 			c.cancel(r.Cancel.By, r.Cancel.Reason)
 		}
-		if r.Input != nil {
-			if err := c.input(*r.Input); err != nil {
-				a.Error = err.Error()
-			}
+		if r.Input == nil && r.ID == 0 {
+			continue
 		}
-		if r.ID != 0 {
-			select {
-			case answers <- a:
-				h.poke()
-			default: // it asks without reading what it is told
-				return
-			}
+		select {
+		case inputs <- r:
+		default: // it goes on asking though nothing is answered
+			return
 		}
+	}
+}
+
+// pass gives input to the driver, and the answer to the server.
+func (c *control) pass(r request, h *hearer, answers chan<- answer) {
+	a := answer{ID: r.ID}
+	if r.Input != nil {
+		if err := c.input(*r.Input); err != nil {
+			a.Error = err.Error()
+		}
+	}
+	if r.ID == 0 {
+		return
+	}
+	select {
+	case answers <- a:
+		h.poke()
+	default: // it does not read what it is told
 	}
 }
 

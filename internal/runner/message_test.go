@@ -31,8 +31,17 @@ func FuzzControl(f *testing.F) {
 			_, _ = theirs.Write(sent)
 			_ = theirs.Close()
 		}()
-		answers := make(chan answer, 1+bytes.Count(sent, []byte("\n")))
-		c.hear(ours, a.enter(), answers)
+		inputs := make(chan request, 1+bytes.Count(sent, []byte("\n")))
+		h := a.enter()
+		c.hear(ours, h, inputs)
+		close(inputs)
+		for r := range inputs {
+			answers := make(chan answer, 1)
+			c.pass(r, h, answers)
+			if r.ID != 0 && (<-answers).ID != r.ID {
+				t.Fatalf("the answer to %d is another's", r.ID)
+			}
+		}
 		_ = ours.Close()
 		<-done
 		want := 0

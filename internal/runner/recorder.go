@@ -44,9 +44,9 @@ type recorder struct {
 	droppedLines int64
 	droppedBytes int64
 
-	stalledSince atomic.Int64 // nanoseconds since 1970 when the journal had no room; 0 when it has
-	abort        chan struct{}
-	abortOnce    sync.Once
+	stalled   atomic.Bool // the journal has no room
+	abort     chan struct{}
+	abortOnce sync.Once
 
 	sync syncer
 }
@@ -167,7 +167,7 @@ func (r *recorder) flushLocked() {
 			r.breakLocked(err)
 			return
 		}
-		if r.stalledSince.CompareAndSwap(0, time.Now().UnixNano()) {
+		if !r.stalled.Swap(true) {
 			r.audience.stalled(err)
 		}
 		timer := time.NewTimer(pause)
@@ -179,7 +179,7 @@ func (r *recorder) flushLocked() {
 			return
 		}
 	}
-	if r.stalledSince.Swap(0) != 0 {
+	if r.stalled.Swap(false) {
 		r.audience.stalled(nil)
 	}
 	r.batch, r.count = r.region.bytes[:0], 0

@@ -41,7 +41,7 @@ type run struct {
 	memory   *memoryWatch
 
 	began    time.Time
-	lastByte atomic.Int64 // when the agent last wrote, nanoseconds since 1970
+	lastByte atomic.Int64 // when the agent last wrote, nanoseconds after began
 	allGone  atomic.Bool
 	stops    chan stop      // why the agent is to be stopped; the first counts
 	asides   sync.WaitGroup // what is recorded while the watch goes on
@@ -63,8 +63,8 @@ func runOne(spec *Spec, dir string, writer journal.Writer, drv driver.Driver, ag
 	r := &run{spec: spec, dir: dir, workspace: filepath.Join(dir, workspaceDir), result: filepath.Join(dir, resultFile),
 		masker: mask.New(spec.Secrets), audience: newAudience(writer.Head()), stops: make(chan stop, 1)}
 	signals := make(chan os.Signal, 4)
-	// SIGHUP and SIGPIPE are caught so that the agent does not inherit them ignored.
-	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)
+	// SIGHUP is caught so that it is not inherited ignored by the agent.
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	defer signal.Stop(signals)
 	if err := becomeSubreaper(); err != nil {
 		return ExitFailed, fmt.Errorf("become the reaper of what the agent starts: %w", err)
@@ -245,7 +245,7 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 		r.session.input = newInputPipe(p.stdin.ours)
 	}
 	r.agent = drv.Open(inv, r.session)
-	r.lastByte.Store(time.Now().UnixNano())
+	r.lastByte.Store(int64(time.Since(r.began)))
 	r.child, err = startChild(program, cmd.Argv, cmd.Env, workdir, p, r.group, agentMask)
 	p.closeTheirs()
 	if err != nil {
@@ -284,7 +284,7 @@ func (r *run) streams(p *pipes) ([]*stream, error) {
 	out.attach(r.agent, reads.Stdout, reads.MaxLine, r.session)
 	errs.attach(r.agent, reads.Stderr, reads.MaxLine, r.session)
 	for _, s := range []*stream{out, errs} {
-		s.lastByte, s.gone = &r.lastByte, &r.allGone
+		s.lastByte, s.began, s.gone = &r.lastByte, r.began, &r.allGone
 	}
 	return []*stream{out, errs}, nil
 }

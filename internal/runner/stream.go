@@ -32,9 +32,10 @@ type stream struct {
 	rec      *recorder
 	agent    driver.Agent
 	session  *session
-	reads    [256]bool // first bytes of lines the driver wants
-	maxLine  int       // longest line it gets
-	lastByte *atomic.Int64
+	reads    [256]bool     // first bytes of lines the driver wants
+	maxLine  int           // longest line it gets
+	lastByte *atomic.Int64 // when something came, nanoseconds after began
+	began    time.Time
 	gone     *atomic.Bool // no process is left that could write
 
 	window  []byte // read and not recorded: the start of a line
@@ -77,7 +78,7 @@ func (s *stream) run() {
 	for {
 		n, err := s.read()
 		if n > 0 {
-			s.lastByte.Store(time.Now().UnixNano())
+			s.lastByte.Store(int64(time.Since(s.began)))
 		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -147,8 +148,9 @@ func (s *stream) space() []byte {
 
 // take adds what was read to the window and records the whole lines in it.
 func (s *stream) take(p []byte) {
-	if len(p) > restBytes {
+	if len(p) > restBytes && !s.burst {
 		s.burst = true
+		growPipe(s.fd)
 	}
 	if s.masked != nil {
 		s.window = s.masked.Append(s.window, p)
@@ -278,6 +280,7 @@ func (s *stream) idle() {
 	}
 	if s.burst {
 		s.burst = false
+		shrinkPipe(s.fd)
 		if len(s.window) == 0 {
 			s.region.release()
 			if s.masked != nil {

@@ -154,11 +154,11 @@ func (r *run) watch(signals <-chan os.Signal) (why *stop, status *syscall.WaitSt
 // quietFor is how much longer the agent may be silent. Time in which the journal had no room does
 // not count, for the agent could not write.
 func (r *run) quietFor() time.Duration {
-	now := time.Now()
-	if r.rec.stalledSince.Load() != 0 {
-		r.lastByte.Store(now.UnixNano())
+	now := int64(time.Since(r.began)) // by the clock that never jumps
+	if r.rec.stalled.Load() {
+		r.lastByte.Store(now)
 	}
-	return r.spec.IdleTimeout - now.Sub(time.Unix(0, r.lastByte.Load()))
+	return r.spec.IdleTimeout - time.Duration(now-r.lastByte.Load())
 }
 
 // sweep kills what carries the execution's id and does not descend from us: started through some
