@@ -23,6 +23,7 @@ import (
 	"claudeops/internal/gateway"
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
+	"claudeops/internal/search"
 	"claudeops/internal/supervisor"
 	"claudeops/internal/system"
 )
@@ -101,6 +102,7 @@ func (a *App) open() (err error) {
 		return err
 	}
 	a.gateway, err = gateway.New(gateway.Options{
+		Search:     search.New(a.store),
 		Supervisor: a.supervisor, Store: a.store, Catalogue: a.catalogue, Auth: a.auth, Audit: a.audit,
 		System: system.New(a.dir.Path()), Assets: c.Assets,
 		BasePath: c.BasePath, AllowedHosts: a.hosts(), AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,

@@ -140,7 +140,7 @@ func New(opts Options) (*Gateway, error) {
 func (o *Options) complete() error {
 	for name, absent := range map[string]bool{
 		"Supervisor": o.Supervisor == nil, "Store": o.Store == nil, "Catalogue": o.Catalogue == nil, "Auth": o.Auth == nil,
-		"Audit": o.Audit == nil, "System": o.System == nil,
+		"Audit": o.Audit == nil, "System": o.System == nil, "Search": o.Search == nil,
 	} {
 		if absent {
 			return fmt.Errorf("option %s is missing", name)

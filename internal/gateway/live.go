@@ -30,6 +30,7 @@ type executions interface {
 	Cancel(ctx context.Context, id, by, reason string) (execution.Record, error)
 	Get(ctx context.Context, id string) (execution.Record, error)
 	List(ctx context.Context, f index.Filter) (index.Page, error)
+	Counts() protocol.Executions
 	Lifecycle(fn func(line []byte, e *execution.Event, rec execution.Record)) (cancel func())
 }
 
@@ -193,7 +194,7 @@ func (l *live) sample(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	status.Type = protocol.TypeSystemStatus
+	status.Type, status.Executions = protocol.TypeSystemStatus, l.executions.Counts()
 	return encode(status), nil
 }
 

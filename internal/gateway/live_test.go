@@ -32,7 +32,9 @@ func follow(t *testing.T, via transport, d *door, w wish) *line {
 	return l
 }
 
-func from(id string, seq uint64) wish { return wish{cursors: []protocol.Cursor{{ExecutionID: id, Seq: seq}}} }
+func from(id string, seq uint64) wish {
+	return wish{cursors: []protocol.Cursor{{ExecutionID: id, Seq: seq}}}
+}
 
 // events reads an execution's events from seq first to last and demands each once, in order.
 func (l *line) events(id string, first, last uint64) {

@@ -22,10 +22,10 @@ import (
 
 // caller is who sent a message, and by which way.
 type caller struct {
-	principal  auth.Principal
-	trigger    string // execution.Trigger's kind
-	via        string // the transport
-	address    string
+	principal auth.Principal
+	trigger   string // execution.Trigger's kind
+	via       string // the transport
+	address   string
 }
 
 // receiver is where the answers to a caller's messages go, and what follows its subscriptions.
