@@ -182,6 +182,13 @@ var agents = map[string]func(args []string){
 		}
 	},
 	"partner": partner,
+	// stamps N: so many lines, a hundred a second, each with the time it is written
+	"stamps": func(args []string) {
+		for range number(args[0]) {
+			time.Sleep(10 * time.Millisecond)
+			_, _ = fmt.Fprintf(os.Stdout, "%d\n", time.Now().UnixNano())
+		}
+	},
 	// progress N: so many progress commands as fast as it can
 	"progress": func(args []string) {
 		n := number(args[0])

@@ -2,8 +2,10 @@ package runner_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -334,4 +336,78 @@ func TestChildren_LongPath(t *testing.T) {
 	if events := s.wait(); events[len(events)-1].Type != execution.TypeCancelled {
 		t.Errorf("ended with %+v", events[len(events)-1])
 	}
+}
+
+// TestChildren_OutsiderHoldsPipe: a process that is none of the agent's has its pipe open and goes
+// on writing. What was there when the agent was gone is recorded; nobody waits for the outsider.
+func TestChildren_OutsiderHoldsPipe(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "polite")
+	s.spawn().dial()
+	s.until("ready")
+	pipe, err := os.OpenFile(fmt.Sprintf("/proc/%d/fd/1", s.heard.until(t, execution.TypeStarted).PID), os.O_WRONLY, 0)
+	must(t, err)
+	defer pipe.Close()
+	_, err = pipe.WriteString("from outside\n")
+	must(t, err)
+	s.until("from outside")
+	written := make(chan error)
+	go func() {
+		for {
+			if _, err := pipe.WriteString("and again\n"); err != nil {
+				written <- err
+				return
+			}
+		}
+	}()
+	must(t, s.link.Cancel("alice", ""))
+	events := s.wait()
+	if last := events[len(events)-1]; last.Type != execution.TypeCancelled {
+		t.Errorf("ended with %s", asJSON(t, last))
+	}
+	if err := <-written; !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("the outsider was told %v", err)
+	}
+}
+
+// TestChildren_MarkedOutside: what carries the execution's id is ended with it, wherever it hangs.
+func TestChildren_MarkedOutside(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "ticks", "20", "10")
+	cmd := exec.Command(program(t, "sleep"), "1000")
+	cmd.Env = []string{process.Marker + "=" + s.id}
+	must(t, cmd.Start())
+	events := s.run()
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Errorf("it ended with %v", err)
+	}
+	if last := events[len(events)-1]; last.Type != execution.TypeCompleted || *last.ProcessesReaped != 1 {
+		t.Errorf("ended with %s", asJSON(t, last))
+	}
+}
+
+// TestChildren_Zombies: orphans that end while the agent goes on are waited for at once.
+func TestChildren_Zombies(t *testing.T) {
+	t.Parallel()
+	s := script(t, "bash", "-c", "for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.01 & ) ; done; sleep 0.3; echo ready; sleep 1000")
+	s.spawn().dial()
+	s.until("ready")
+	for ctx := testContext(t); ; time.Sleep(time.Millisecond) {
+		list, err := process.List()
+		must(t, err)
+		zombies := 0
+		for _, p := range list {
+			if p.PPID == s.pid && p.State == 'Z' {
+				zombies++
+			}
+		}
+		if zombies == 0 {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("%d zombies", zombies)
+		}
+	}
+	must(t, s.link.Cancel("alice", ""))
+	s.wait()
 }
