@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 need_go
 scripts/web.sh
 
-version=$(git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
+version=$(git describe --tags --match 'v*' --dirty 2>/dev/null || echo 0.1.0-dev)
 commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)
 date=$(git log -1 --format=%cI 2>/dev/null || true)
 CGO_ENABLED=0 go build -trimpath -buildvcs=false \
