@@ -11,11 +11,10 @@ type Block struct {
 //
 // A Reader need not have this: whoever wants it asks for an interface{ Blocks(…) }.
 func (r *reader) Blocks(from, to Position) ([]Block, error) {
-	done, err := r.use()
-	if err != nil {
+	defer r.using.RUnlock()
+	if err := r.use(); err != nil {
 		return nil, err
 	}
-	defer done()
 	if from.Seq >= to.Seq {
 		return nil, nil
 	}

@@ -28,33 +28,31 @@ func (r *reader) Close() error {
 	return r.files.release(r.view)
 }
 
-// use keeps the view open until done is called.
-func (r *reader) use() (done func(), err error) {
+// use keeps the view open until using is unlocked, whether or not it gives an error.
+func (r *reader) use() error {
 	r.using.RLock()
 	if r.closed.Load() {
-		r.using.RUnlock()
-		return nil, fmt.Errorf("read the journal of execution %s: reader: %w", r.view.id, fs.ErrClosed)
+		return fmt.Errorf("read the journal of execution %s: reader: %w", r.view.id, fs.ErrClosed)
 	}
-	return r.using.RUnlock, nil
+	return nil
 }
 
 func (r *reader) Head() (Position, error) {
-	done, err := r.use()
-	if err != nil {
+	defer r.using.RUnlock()
+	if err := r.use(); err != nil {
 		return Position{}, err
 	}
-	defer done()
 	return r.view.Head()
 }
 
 func (r *reader) Read(at, end Position, buf []byte) (int, Position, *Gap, error) {
-	done, err := r.use()
-	if err != nil {
+	defer r.using.RUnlock()
+	if err := r.use(); err != nil {
 		return 0, at, nil, err
 	}
-	defer done()
 	v := r.view
 	if end == (Position{}) {
+		var err error
 		if end, err = v.Head(); err != nil {
 			return 0, at, nil, err
 		}
@@ -246,11 +244,10 @@ func (v *view) readLines(at, last Position, buf, scratch []byte) (int, Position,
 }
 
 func (r *reader) Locate(seq uint64) (Position, *Gap, error) {
-	done, err := r.use()
-	if err != nil {
+	defer r.using.RUnlock()
+	if err := r.use(); err != nil {
 		return Position{}, nil, err
 	}
-	defer done()
 	v := r.view
 	if seq == 0 {
 		return Position{}, nil, nil
