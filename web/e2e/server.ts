@@ -9,7 +9,6 @@ import { fileURLToPath } from "node:url";
 import { test as base, expect, type Page } from "@playwright/test";
 
 const binary = process.env.CLAUDEOPS_BIN ?? fileURLToPath(new URL("../../bin/claudeops", import.meta.url));
-const definitions = fileURLToPath(new URL("agents/", import.meta.url));
 
 export interface Execution {
   readonly executionId: string;
@@ -32,11 +31,13 @@ export class Server {
     this.basePath = basePath;
   }
 
-  static async open(options: { basePath?: string } = {}): Promise<Server> {
+  static async open(options: { basePath?: string; definitions?: "agents" | "demo" } = {}): Promise<Server> {
     if (!existsSync(binary)) throw new Error(`${binary} is missing: run make build`);
     const dir = await mkdtemp(join(tmpdir(), "claudeops-e2e-"));
     const server = new Server(dir, options.basePath ?? "");
-    await cp(definitions, join(dir, "agents"), { recursive: true });
+    await cp(new URL(`${options.definitions ?? "agents"}/`, import.meta.url), join(dir, "agents"), {
+      recursive: true,
+    });
     for (const name of await readdir(join(dir, "agents"))) {
       const file = join(dir, "agents", name);
       if (name.endsWith(".yaml"))

@@ -121,7 +121,7 @@ export default function History(): ReactNode {
           options={SPANS.map(([key, name]) => [key, name])}
           all="Any time"
         />
-        <span className="col-span-2 sm:ml-auto flex gap-2 justify-end">
+        <span className="sm:ml-auto flex gap-2 justify-end">
           {filtered && (
             <button
               type="button"

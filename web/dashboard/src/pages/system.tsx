@@ -79,7 +79,7 @@ export default function System(): ReactNode {
                 <span className="text-ink-2">
                   {formatBytes(status.disk.used)} used, {formatBytes(freeOf(status.disk))} free
                 </span>
-                <span className="ml-auto font-mono text-[12.5px] text-ink-3 truncate">
+                <span className="hidden sm:block ml-auto font-mono text-[12.5px] text-ink-3 truncate">
                   {status.disk.path}
                 </span>
               </div>

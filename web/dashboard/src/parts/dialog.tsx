@@ -31,7 +31,7 @@ export function Dialog({
         <Base.Popup
           initialFocus={initialFocus}
           style={{ "--dialog-width": `${width}px` } as CSSProperties}
-          className={`fixed z-50 inset-x-0 bottom-0 w-full sm:inset-x-auto sm:bottom-auto sm:left-1/2 sm:-translate-x-1/2 sm:w-[calc(100vw-32px)] sm:max-w-[var(--dialog-width)] ${bare ? "sm:top-[12vh]" : "sm:top-[10vh]"} max-h-[86dvh] flex flex-col overflow-hidden border border-line bg-panel text-ink rounded-t-xl sm:rounded-xl shadow-[0_16px_48px_oklch(0_0_0/0.24)] transition-[opacity,translate] duration-120 data-starting-style:opacity-0 data-ending-style:opacity-0 data-starting-style:translate-y-2`}
+          className={`fixed z-50 inset-x-0 bottom-0 w-full sm:inset-x-auto sm:bottom-auto sm:left-1/2 sm:-translate-x-1/2 sm:w-[calc(100vw-32px)] sm:max-w-[var(--dialog-width)] ${bare ? "sm:top-[12vh]" : "sm:top-[10vh]"} max-h-[86dvh] flex flex-col overflow-hidden outline-0 border border-line bg-panel text-ink rounded-t-xl sm:rounded-xl shadow-[0_16px_48px_oklch(0_0_0/0.24)] transition-[opacity,translate] duration-120 data-starting-style:opacity-0 data-ending-style:opacity-0 data-starting-style:translate-y-2`}
         >
           <div className={bare ? "sr-only" : "px-5 pt-4 pb-3 border-b border-line"}>
             <Base.Title className="text-[15px] font-semibold">{title}</Base.Title>

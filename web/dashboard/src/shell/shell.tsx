@@ -91,12 +91,13 @@ function Frame(): ReactNode {
   }
   return (
     <>
-      <a
-        href="#main"
+      <button
+        type="button"
+        onClick={skip}
         className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:m-2 focus:rounded-md focus:bg-accent focus:px-3 focus:py-1.5 focus:text-accent-ink"
       >
         Skip to the content
-      </a>
+      </button>
       <Top onSeek={() => setPalette("open")} onSignIn={() => setSigningIn(true)} />
       <Stale />
       <Outlet />
@@ -114,6 +115,14 @@ function Frame(): ReactNode {
       </Suspense>
     </>
   );
+}
+
+/** A link to #main would lead to where <base> says. */
+function skip(): void {
+  const main = document.getElementById("main");
+  if (!main) return;
+  main.tabIndex = -1;
+  main.focus();
 }
 
 /** What is on the screen is old: says so, and since when. */

@@ -17,6 +17,8 @@ export interface LogRowProps {
   readonly current: boolean;
   /** The row keys go to. */
   readonly focusable: boolean;
+  /** The page's address without its fragment. */
+  readonly here: string;
 }
 
 /** One line. What is pressed in it is told by data-act and heard by the viewer. */
@@ -27,6 +29,7 @@ export const LogRow = memo(function LogRow({
   matcher,
   current,
   focusable,
+  here,
 }: LogRowProps): ReactNode {
   const { row, seq } = drawn;
   return (
@@ -46,7 +49,7 @@ export const LogRow = memo(function LogRow({
       {settings.numbers && (
         <a
           className="cops-number"
-          href={formatLineHash({ from: seq, to: seq })}
+          href={here + formatLineHash({ from: seq, to: seq })}
           data-act="select"
           tabIndex={-1}
         >
@@ -82,7 +85,8 @@ function same(a: LogRowProps, b: LogRowProps): boolean {
     a.origin === b.origin &&
     a.matcher === b.matcher &&
     a.current === b.current &&
-    a.focusable === b.focusable
+    a.focusable === b.focusable &&
+    a.here === b.here
   );
 }
 

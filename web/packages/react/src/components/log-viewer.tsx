@@ -76,6 +76,7 @@ function Viewer({
   const [tool, setTool] = useState<"find" | "goto" | null>(null);
   const [focused, setFocused] = useState<number | null>(null);
   const [full, setFull] = useState(false);
+  const [here, setHere] = useState("");
   const hintId = useId();
 
   // Remembered settings are read after the first render: a server could not have known them.
@@ -91,6 +92,7 @@ function Viewer({
     [model],
   );
 
+  useEffect(() => setHere(hereNow()), []);
   useSizes(model, scroller, probe);
   useDrawnHeights(model, view, scroller, rows);
   useHash(model, permalinks);
@@ -246,6 +248,7 @@ function Viewer({
                   matcher={model.find.matcher}
                   current={drawn.seq === currentSeq}
                   focusable={drawn.seq === tabSeq}
+                  here={here}
                 />
               ))}
             </div>
@@ -402,13 +405,14 @@ function useHash(model: LogModel, enabled: boolean): void {
   }, [model, enabled]);
 }
 
+/** The address of this page without its fragment; whole, because a page may have a <base> that leads elsewhere. */
+function hereNow(): string {
+  return window.location.pathname + window.location.search;
+}
+
 function writeHash(view: LogView): void {
-  const { pathname, search } = window.location;
-  window.history.replaceState(
-    window.history.state,
-    "",
-    view.selection ? formatLineHash(view.selection) : pathname + search,
-  );
+  const hash = view.selection ? formatLineHash(view.selection) : "";
+  window.history.replaceState(window.history.state, "", hereNow() + hash);
 }
 
 function storage(): Storage | null {
