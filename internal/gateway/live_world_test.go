@@ -269,9 +269,10 @@ func bearer(t *testing.T, user string, expires time.Time, permissions ...string)
 // door is a gateway in front of a world, served on loopback.
 type door struct {
 	*world
-	server *httptest.Server
-	auth   *auth.Authenticator
-	owner  string // token
+	server  *httptest.Server
+	auth    *auth.Authenticator
+	gateway *gateway.Gateway
+	owner   string // token
 }
 
 func newDoor(t *testing.T, change func(o *gateway.Options)) *door {
@@ -303,7 +304,7 @@ func newDoor(t *testing.T, change func(o *gateway.Options)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{world: w, server: httptest.NewUnstartedServer(g), auth: authenticator, owner: readToken(t, dir)}
+	d := &door{world: w, server: httptest.NewUnstartedServer(g), auth: authenticator, gateway: g, owner: readToken(t, dir)}
 	d.server.Config = gateway.NewServer(g, protocol.Limits{}, slog.New(slog.DiscardHandler))
 	d.server.Start()
 	t.Cleanup(func() {
