@@ -79,15 +79,6 @@ func leaveNote(f *os.File, note string) error {
 	return err
 }
 
-// held is a lock that is held. Closing the file alone would not do: the lock belongs to the open
-// file, and a child that is just being forked has a copy of it until it executes its program.
-type held struct {
-	f      *os.File
-	unlock func(f *os.File) error
-}
-
-func (h *held) Close() error { return errors.Join(h.unlock(h.f), h.f.Close()) }
-
 func readNote(f *os.File) string {
 	note := make([]byte, maxNote)
 	n, err := f.ReadAt(note, 0)
