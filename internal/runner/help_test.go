@@ -242,11 +242,6 @@ func (s *scene) text(stream execution.Stream) []byte {
 	return text
 }
 
-func (s *scene) last() execution.Event {
-	events := s.events()
-	return events[len(events)-1]
-}
-
 // until waits until a log line with that text is in the journal, and gives its event.
 func (s *scene) until(text string) execution.Event {
 	s.t.Helper()

@@ -126,84 +126,88 @@ func glogLevel(c byte) Level {
 // prefix looks for a level's name at the start, after what dates, times and brackets come first.
 func prefix(s []byte) (Level, bool) {
 	for range timeTokens {
-		word, end, wrapped := token(s)
-		if len(word) == 0 {
-			return Info, false
+		switch c := s[0]; {
+		case c == '[' || c == '(':
+			shut := byte(']')
+			if c == '(' {
+				shut = ')'
+			}
+			i := bytes.IndexByte(s, shut)
+			if i < 0 || i > 64 {
+				return Info, false
+			}
+			if level, ok := named(bytes.TrimSpace(skipSpaceAndColour(s[1:i])), shut, true); ok {
+				return level, true
+			}
+			s = s[i+1:]
+		case c >= '0' && c <= '9':
+			n := timeLike(s)
+			if n == 0 {
+				return afterProgram(s)
+			}
+			s = s[n:]
+		default:
+			word, end := firstWord(s)
+			if level, ok := named(word, end, false); ok {
+				return level, true
+			}
+			return afterProgram(s)
 		}
-		if level, ok := named(word, end, wrapped); ok {
-			return level, true
-		}
-		if !wrapped && !timeLike(word) {
-			return afterProgram(word, end, s)
-		}
-		s = skipSpaceAndColour(s[len(word)+closing(s, wrapped):])
+		s = skipSpaceAndColour(s)
 		for len(s) > 0 && (s[0] == '-' || s[0] == '|' || s[0] == ':') {
 			s = skipSpaceAndColour(s[1:])
+		}
+		if len(s) == 0 {
+			return Info, false
 		}
 	}
 	return Info, false
 }
 
-// token splits off the first word: what stands in brackets, without them, or all up to a blank,
-// with a closing ':' left out. end is what follows the word, 0 at the end of the line.
-func token(s []byte) (word []byte, end byte, wrapped bool) {
-	if len(s) == 0 {
-		return nil, 0, false
-	}
-	if s[0] == '[' || s[0] == '(' {
-		shut := byte(']')
-		if s[0] == '(' {
-			shut = ')'
-		}
-		i := bytes.IndexByte(s, shut)
-		if i < 0 || i > 64 {
-			return nil, 0, false
-		}
-		return bytes.TrimSpace(skipSpaceAndColour(s[1:i])), shut, true
-	}
+// firstWord is all up to a blank or bracket, a closing ':' left out, and what follows it, 0 at the
+// end of the line.
+func firstWord(s []byte) (word []byte, end byte) {
 	i := 0
-	for i < len(s) && s[i] != ' ' && s[i] != '\t' && s[i] != ']' && s[i] != ')' && s[i] != '|' && s[i] != 0x1b && s[i] != '[' && s[i] != '(' {
+	for i < len(s) && !ends[s[i]] {
 		i++
 	}
-	if i > 0 && i < len(s) {
+	if i > 1 && s[i-1] == ':' {
+		return s[:i-1], ':'
+	}
+	if i < len(s) {
 		end = s[i]
 	}
-	if i > 1 && s[i-1] == ':' {
-		return s[:i-1], ':', false
-	}
-	return s[:i], end, false
+	return s[:i], end
 }
 
-// closing is how much of s the word's brackets or colon take up beside the word itself.
-func closing(s []byte, wrapped bool) int {
-	if !wrapped {
-		return 0
+// ends are the bytes that end a word.
+var ends = func() (t [256]bool) {
+	for _, c := range []byte(" \t])|\x1b[(") {
+		t[c] = true
 	}
-	shut := byte(']')
-	if s[0] == '(' {
-		shut = ')'
-	}
-	word, _, _ := token(s)
-	return bytes.IndexByte(s, shut) + 1 - len(word)
-}
+	return t
+}()
 
-// timeLike reports whether word can be part of a date or time.
-func timeLike(word []byte) bool {
-	if word[0] < '0' || word[0] > '9' {
-		return false
-	}
+// timeLike measures a word at the start of s, which begins with a digit, that can be part of a date
+// or time; 0 when it can't.
+func timeLike(s []byte) int {
 	mark := false
-	for _, c := range word {
-		switch {
-		case c >= '0' && c <= '9':
+	i := 0
+	for ; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9' || c == 'T' || c == 'Z' || c == 's':
 		case c == ':' || c == '-' || c == '/' || c == '.' || c == ',' || c == '+':
 			mark = true
-		case c == 'T' || c == 'Z' || c == 's':
+		case ends[c]:
+			if mark {
+				return i
+			}
+			return 0
 		default:
-			return false
+			return 0
 		}
 	}
-	return mark
+	return 0 // nothing follows it
 }
 
 // named reads a level's name as it stands in a log: in capitals or brackets, or with a colon.
@@ -232,10 +236,11 @@ func named(word []byte, end byte, wrapped bool) (Level, bool) {
 
 // afterProgram reads a level after the name of a program or a place in a file: "ld: error: …",
 // "main.c:3:1: warning: …", "npm ERR! …".
-func afterProgram(word []byte, end byte, s []byte) (Level, bool) {
+func afterProgram(s []byte) (Level, bool) {
+	word, end := firstWord(s)
 	rest := s[len(word):]
 	if string(word) == "npm" && end == ' ' {
-		switch next, _, _ := token(skipSpaceAndColour(rest)); string(next) {
+		switch next, _ := firstWord(skipSpaceAndColour(rest)); string(next) {
 		case "ERR!", "error":
 			return Error, true
 		case "WARN", "warn":
@@ -272,7 +277,7 @@ var levelWords = []struct {
 
 // levelName reads the names levels go by, in capitals, small letters or with a capital first.
 func levelName(word []byte) (Level, bool) {
-	if len(word) < 3 || len(word) > 11 {
+	if len(word) < 3 || len(word) > 11 || class[word[0]] == startsNothing {
 		return Info, false
 	}
 	var lower [11]byte
