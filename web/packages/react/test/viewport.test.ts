@@ -118,7 +118,7 @@ describe("Viewport", () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 40 },
     );
   });
 });
