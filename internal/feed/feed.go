@@ -185,7 +185,9 @@ func (f *feed) flushLocked() (gone int) {
 			kept = append(kept, s)
 		case Lags:
 			s.live, s.pos = false, frame.From
-			f.hub.detached.Add(1)
+			if _, pulls := s.sink.(*Puller); !pulls { // that one never takes a frame, fast as it may be
+				f.hub.detached.Add(1)
+			}
 			f.hub.liveReaders.Add(-1)
 		case Done:
 			taken++
@@ -206,6 +208,17 @@ func (f *feed) flushLocked() (gone int) {
 		giveBuffer(frame.buf)
 	}
 	return gone
+}
+
+// unsent is what the journal holds past the live edge, nothing while nobody is there.
+func (f *feed) unsent() (bytes, events int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	head := f.known()
+	if len(f.live) == 0 || head.Seq <= f.edge.Seq {
+		return 0, 0
+	}
+	return head.Offset - f.edge.Offset, int64(head.Seq - f.edge.Seq)
 }
 
 func (f *feed) nextFrame(head journal.Position) (*Frame, error) {

@@ -7,6 +7,8 @@
 package feed
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +47,12 @@ type Hub struct {
 	deliveries   atomic.Int64 // frames offered and taken
 	deliveredLen atomic.Int64 // their bytes, uncompressed
 	detached     atomic.Int64 // times a reader fell off the live edge
+
+	read       atomic.Int64 // frames that readers behind the edge have read from the journal
+	readLen    atomic.Int64 // their bytes
+	damaged    atomic.Int64 // gaps told that damage has left
+	retained   atomic.Int64 // gaps told that retention has left
+	readErrors atomic.Int64 // times a journal could not be read
 }
 
 // Options configure a Hub.
@@ -68,21 +76,52 @@ type Stats struct {
 	Bytes          int64
 	FellOffTheEdge int64
 	GatherWindow   time.Duration // the longest now in force
+
+	ReadFrames    int64 // by readers that catch up
+	ReadBytes     int64
+	GapsDamaged   int64 // told to readers: events that damage has taken
+	GapsRetention int64 // told to readers: events that are not kept any more
+	ReadErrors    int64 // times a journal could not be read
+
+	// What the journals hold and those at the live edge have not been offered yet, of all feeds, and
+	// of the one that is furthest behind.
+	UnsentBytes, UnsentEvents int64
+	MostUnsentBytes           int64
 }
 
 // Stats reads the hub's counters.
 func (h *Hub) Stats() Stats {
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	feeds := slices.Collect(maps.Values(h.feeds))
 	s := Stats{
 		Feeds: len(h.feeds), LiveReaders: h.liveReaders.Load(), Frames: h.deliveries.Load(),
 		Bytes: h.deliveredLen.Load(), FellOffTheEdge: h.detached.Load(),
+		ReadFrames: h.read.Load(), ReadBytes: h.readLen.Load(), ReadErrors: h.readErrors.Load(),
+		GapsDamaged: h.damaged.Load(), GapsRetention: h.retained.Load(),
 	}
-	for _, f := range h.feeds {
+	for _, f := range feeds {
 		s.Subscriptions += int64(f.refs)
 		s.GatherWindow = max(s.GatherWindow, time.Duration(f.window.Load()))
 	}
+	h.mu.Unlock() // a feed's lock is never waited for under the hub's
+	for _, f := range feeds {
+		bytes, events := f.unsent()
+		s.UnsentBytes += bytes
+		s.UnsentEvents += events
+		s.MostUnsentBytes = max(s.MostUnsentBytes, bytes)
+	}
 	return s
+}
+
+// told counts a gap that a reader is told of.
+func (h *Hub) told(gap *journal.Gap) {
+	switch {
+	case gap == nil:
+	case gap.Reason == "retention":
+		h.retained.Add(1)
+	default:
+		h.damaged.Add(1)
+	}
 }
 
 // Close waits for everything the hub has started. Subscriptions must be closed before.

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"errors"
 	"fmt"
 
 	"claudeops/internal/journal"
@@ -76,6 +77,7 @@ func (h *Hub) Subscribe(id string, start Start, sink Sink) (s *Sub, from, head u
 		h.release(f)
 		return nil, 0, 0, nil, err
 	}
+	h.told(gap)
 	return &Sub{feed: f, sink: sink, pos: pos}, pos.Seq + 1, end.Seq, gap, nil
 }
 
@@ -102,7 +104,16 @@ func (s *Sub) Fill(buf []byte) (n int, gap *journal.Gap, err error) {
 	}
 	n, next, gap, err := f.reader.Read(at, end, buf)
 	if err != nil {
+		var short *journal.ErrShortBuffer
+		if !errors.As(err, &short) {
+			f.hub.readErrors.Add(1)
+		}
 		return 0, nil, err
+	}
+	f.hub.told(gap)
+	if n > 0 {
+		f.hub.read.Add(1)
+		f.hub.readLen.Add(int64(n))
 	}
 	f.mu.Lock()
 	s.pos = next

@@ -61,7 +61,7 @@ func (l *live) dispatch(ctx context.Context, c caller, to receiver, line []byte)
 	}
 	if err != nil {
 		if fault.CodeOf(err) == protocol.Internal {
-			l.log.Error("message failed", "type", req.Type, "execution", req.ExecutionID, "error", err)
+			l.log.Error("message failed", "type", req.Type, "executionId", req.ExecutionID, "error", err)
 		}
 		to.answer(errorMessage(req.ID, err))
 	}

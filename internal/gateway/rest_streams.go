@@ -185,7 +185,7 @@ func (g *Gateway) stream(ctx context.Context, reader journal.Reader, rec executi
 		}
 		if err != nil && !errors.Is(err, errStreamDone) {
 			if ctx.Err() == nil && auth.PeerOf(ctx).Address != "" {
-				g.log.Debug("a stream ended early", "execution", rec.ExecutionID, "error", err)
+				g.log.Debug("a stream ended early", "executionId", rec.ExecutionID, "error", err)
 			}
 			// Without its last chunk the answer is not whole, and the client can tell.
 			panic(http.ErrAbortHandler)

@@ -310,7 +310,7 @@ func (ls *logSub) next() ([]byte, place) {
 			buf = make([]byte, websocket.Headroom+short.Need)
 			continue
 		case err != nil:
-			s.live.log.Error("journal could not be read", "execution", ls.id, "error", err)
+			s.live.log.Error("journal could not be read", "executionId", ls.id, "error", err)
 			message := protocol.Error{Type: protocol.TypeError, Code: protocol.Unavailable, Retryable: true,
 				Message: "the journal of " + ls.id + " could not be read; subscribe again with the last seq you have"}
 			return websocket.Text(encode(message)), ended

@@ -155,7 +155,7 @@ func (u *users) watchAbsenceLocked(id string, one *user) {
 			_, err := u.live.executions.Cancel(ctx, executionID, id, "its caller stayed away")
 			cancel()
 			if err != nil {
-				u.live.log.Warn("execution of an absent caller could not be cancelled", "execution", executionID, "error", err)
+				u.live.log.Warn("execution of an absent caller could not be cancelled", "executionId", executionID, "error", err)
 			}
 		}
 	})

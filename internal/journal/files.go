@@ -30,6 +30,8 @@ type Files struct {
 	dir   string // of all executions
 	layer layer
 
+	counted counted
+
 	// buffers holds *[]byte of walkBuffer bytes.
 	buffers sync.Pool
 
@@ -159,7 +161,7 @@ func (f *Files) create(id string) (_ *writer, err error) {
 
 func (f *Files) newWriter(id string, data file, lock lock) *writer {
 	return &writer{
-		id: id, key: indexKey(id), format: newFormat(id), data: data, lock: lock,
+		id: id, key: indexKey(id), format: newFormat(id), counted: &f.counted, data: data, lock: lock,
 		unwritten: make([]byte, 0, 64*entrySize),
 	}
 }

@@ -10,12 +10,13 @@ import (
 
 // writer appends to one journal and keeps its index.
 type writer struct {
-	id     string
-	key    uint32
-	format *format
-	data   file
-	index  file
-	lock   lock
+	id      string
+	key     uint32
+	format  *format
+	counted *counted
+	data    file
+	index   file
+	lock    lock
 
 	// flushing is held by Flush and Close, over the sync; mu only where nothing waits for the disk,
 	// so that appending goes on while a sync is under way.
@@ -216,11 +217,7 @@ func (w *writer) flush() error {
 	}
 	w.mu.Unlock()
 
-	err := w.data.Sync()
-	if err == nil && w.publish != nil {
-		err = w.publish()
-	}
-	if err != nil {
+	if err := w.counted.sync(w.data, w.publish); err != nil {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.broken = fmt.Errorf("sync execution %s: %w: %w", w.id, ErrReadOnly, err)

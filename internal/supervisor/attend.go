@@ -37,7 +37,7 @@ const (
 // that its runner is to be started; otherwise it was, by this server or an earlier one.
 func (s *Supervisor) attend(l *live, start bool) {
 	defer l.firstLookOver()
-	free := func() {}
+	free := sync.OnceFunc(func() { s.counted.adopted.Add(1) })
 	if start {
 		select {
 		case s.spawning <- struct{}{}:
@@ -171,6 +171,7 @@ func (s *Supervisor) follow(l *live, reached func()) (held time.Duration) {
 	err = link.Run(s.ctx, handler{s, l})
 	l.setLink(nil)
 	if err != nil && s.ctx.Err() == nil {
+		s.counted.linksLost.Add(1)
 		s.log.Warn("the link to a runner broke", "executionId", l.id, "error", err)
 	}
 	return max(1, time.Since(began))

@@ -30,7 +30,9 @@ type indexer struct {
 
 	mu      sync.Mutex // guards what follows
 	dirty   map[*live]struct{}
-	damaged bool // somebody has found the index broken
+	damaged bool      // somebody has found the index broken
+	since   time.Time // when the oldest of what is dirty was marked; zero: nothing is
+	writes  time.Time // the same of what is being written now
 
 	soon, now chan struct{} // capacity 1: something is dirty
 }
@@ -43,6 +45,9 @@ func newIndexer(s *Supervisor) *indexer {
 func (x *indexer) mark(l *live, urgent bool) {
 	x.mu.Lock()
 	x.dirty[l] = struct{}{}
+	if x.since.IsZero() {
+		x.since = time.Now()
+	}
 	x.mu.Unlock()
 	signal := x.soon
 	if urgent {
@@ -124,9 +129,14 @@ func (x *indexer) flush(ctx context.Context) error {
 		for l := range batch {
 			x.dirty[l] = struct{}{}
 		}
+		x.since, x.writes = x.writes, time.Time{}
 		x.mu.Unlock()
+		x.s.counted.indexErrors.Add(1)
 		return err
 	}
+	x.mu.Lock()
+	x.writes = time.Time{}
+	x.mu.Unlock()
 	for _, l := range ended {
 		x.s.retire(l)
 	}
@@ -141,6 +151,7 @@ func (x *indexer) takeDirty() map[*live]struct{} {
 	}
 	batch := x.dirty
 	x.dirty = make(map[*live]struct{})
+	x.since, x.writes = time.Time{}, x.since
 	return batch
 }
 
@@ -173,6 +184,9 @@ func (x *indexer) renew(ctx context.Context) error {
 	// What the journals don't say (that something is being cancelled) is written anew.
 	for _, l := range x.s.live {
 		x.dirty[l] = struct{}{}
+	}
+	if len(x.dirty) > 0 && x.since.IsZero() {
+		x.since = time.Now()
 	}
 	return nil
 }

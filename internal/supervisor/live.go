@@ -53,6 +53,7 @@ type live struct {
 	ended    bool       // the last event is applied; final is the journal's end
 	final    journal.Position
 	seen     journal.Position // after the newest event that was applied, where that is known
+	stalled  bool             // its runner has no room for its journal
 }
 
 func newLive(rec execution.Record) *live {
@@ -154,6 +155,9 @@ func (h handler) Grew(at journal.Position) { h.l.tell(at, false) }
 
 // Stalled is told when the runner has no room for its journal, and "" when it has again.
 func (h handler) Stalled(why string) {
+	h.l.mu.Lock()
+	h.l.stalled = why != ""
+	h.l.mu.Unlock()
 	if why == "" {
 		h.s.log.Info("an execution is recorded again", "executionId", h.l.id)
 		return

@@ -23,6 +23,7 @@ func (s *Supervisor) end(l *live, made func(execution.Record) *execution.Event) 
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	if recovery.Reason != "" {
+		s.counted.cut.Add(1)
 		s.log.Warn("a journal was cut back to its last whole event", "executionId", l.id, "from", recovery.CutFrom, "bytes", recovery.CutBytes, "reason", recovery.Reason)
 	}
 	l.cutBack(w.Head())
@@ -65,6 +66,7 @@ func (s *Supervisor) catchUp(l *live) (err error) {
 // event says why. journal.ErrLocked when the runner lives after all.
 func (s *Supervisor) settle(l *live) error {
 	var failure error
+	settled := false
 	err := s.end(l, func(rec execution.Record) *execution.Event {
 		killed, err := s.runners.KillMarked(s.ctx, l.id)
 		if err != nil {
@@ -72,8 +74,12 @@ func (s *Supervisor) settle(l *live) error {
 			failure = fmt.Errorf("end what is left of execution %s: %w", l.id, err)
 			return nil
 		}
+		settled = true
 		return s.lostEvent(l, rec, killed)
 	})
+	if err == nil && settled {
+		s.counted.settled.Add(1)
+	}
 	return errors.Join(err, failure)
 }
 

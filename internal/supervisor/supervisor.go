@@ -69,6 +69,7 @@ type Supervisor struct {
 	// that a long queue let loose does not make each of them slow.
 	spawning chan struct{}
 
+	counted  counted
 	claims   claims
 	resuming sync.Mutex // one look at a time at an execution that nothing marks as active
 

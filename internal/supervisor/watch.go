@@ -120,6 +120,7 @@ func (l *live) setLink(link Link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.link = link
+	l.stalled = false // a new link tells it again
 }
 
 func (l *live) watched() bool {
