@@ -7,6 +7,8 @@ export default mergeConfig(
     test: {
       name: "react",
       include: ["test/**/*.test.{ts,tsx}"],
+      // Machines may be busy; what hangs is still found.
+      testTimeout: 60_000,
     },
   }),
 );
