@@ -1,259 +1,202 @@
 package search
 
 import (
-	"bytes"
-	"fmt"
+	"errors"
 	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"claudeops/internal/execution"
 	"claudeops/internal/fault"
+	"claudeops/internal/journal"
 	"claudeops/protocol"
 )
 
-// maxText is how long a query may be, in bytes.
-const maxText = 4 << 10
+// MaxText is how long a query may be, in bytes.
+const MaxText = 4 << 10
 
 // matcher decides which lines a query means. It is safe for concurrent use.
 type matcher struct {
-	query  Query
-	plain  []byte // what to find in a message; lower case when folded
-	folded bool   // ASCII letters of either case are the same
-	regex  *regexp.Regexp
+	plain *needle        // what to find in a message; nil: regex says
+	regex *regexp.Regexp // nil: plain says
 
-	// hint stands in the journal's bytes of every line that matches, in lower case when hintFolded.
-	// It lets whole blocks pass without being taken apart. Empty: there is none.
-	hint       []byte
-	hintFolded bool
+	literals []literal // every line that matches holds one of these as it is; none: unknown
+	exact    bool      // a message that holds the one literal matches
+
+	levels, streams journal.Mask // of which a line must have one each
+	since, until    []byte       // in execution.TimeFormat, which sorts as it reads; nil: open
 }
 
 func newMatcher(q Query) (*matcher, error) {
 	switch {
 	case q.Text == "":
 		return nil, fault.New(protocol.BadRequest, "query is empty; give the text to look for")
-	case len(q.Text) > maxText:
-		return nil, fault.New(protocol.BadRequest, "query has %d bytes; it may have %d", len(q.Text), maxText)
+	case len(q.Text) > MaxText:
+		return nil, fault.New(protocol.BadRequest, "query has %d bytes; it may have %d", len(q.Text), MaxText)
 	case !utf8.ValidString(q.Text):
 		return nil, fault.New(protocol.BadRequest, "query is not UTF-8")
 	}
-	m := &matcher{query: q}
-	if !q.Regex && (q.CaseSensitive || isASCII(q.Text)) {
-		m.folded = !q.CaseSensitive
-		m.plain = []byte(q.Text)
-		if m.folded {
-			m.plain = lower(m.plain)
+	m := &matcher{since: stampOf(q.Since), until: stampOf(q.Until)}
+	if err := m.filter(q.Levels, q.Streams); err != nil {
+		return nil, err
+	}
+	if !q.Regex && (q.CaseSensitive || foldsInASCII(q.Text)) {
+		l := literal{q.Text, !q.CaseSensitive}
+		if l.folded {
+			l.text = string(lower([]byte(l.text)))
 		}
-		m.hint, m.hintFolded = literal(m.plain), m.folded
+		n := newNeedle(l)
+		m.plain = &n
+		m.literals = requiredText(q.Text, l.folded)
+		m.exact = len(m.literals) == 1 && m.literals[0] == l
 		return m, nil
 	}
 	pattern := q.Text
-	if !q.Regex {
-		pattern = regexp.QuoteMeta(pattern)
-	}
-	if !q.CaseSensitive {
+	switch {
+	case !q.Regex:
+		pattern = foldedPattern(q.Text)
+	case !q.CaseSensitive:
 		pattern = "(?i)" + pattern
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		var bad *syntax.Error
-		if !asSyntax(err, &bad) {
-			return nil, fault.Wrap(protocol.BadRequest, err, "query is no regular expression")
+		if errors.As(err, &bad) {
+			return nil, fault.Wrap(protocol.BadRequest, err, "query is no regular expression: %s in %q", bad.Code, strings.TrimPrefix(bad.Expr, "(?i)"))
 		}
-		return nil, fault.New(protocol.BadRequest, "query is no regular expression: %s in %q", bad.Code, bad.Expr)
+		return nil, fault.Wrap(protocol.BadRequest, err, "query is no regular expression")
 	}
 	m.regex = re
-	if q.CaseSensitive {
-		prefix, _ := re.LiteralPrefix()
-		m.hint = literal([]byte(prefix))
+	if !q.Regex {
+		m.literals = requiredText(q.Text, true)
+		return m, nil
+	}
+	if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil {
+		m.literals = required(tree.Simplify())
 	}
 	return m, nil
 }
 
-func asSyntax(err error, into **syntax.Error) bool {
-	bad, ok := err.(*syntax.Error)
-	*into = bad
-	return ok
+// filter says which levels and streams are wanted.
+func (m *matcher) filter(levels []execution.Level, streams []execution.Stream) error {
+	for _, l := range levels {
+		bit := levelMask(l)
+		if bit == 0 {
+			return fault.New(protocol.BadRequest, "level %.40q is none of debug, info, warn, error", l)
+		}
+		m.levels |= bit
+	}
+	for _, s := range streams {
+		bit := streamMask(s)
+		if bit == 0 {
+			return fault.New(protocol.BadRequest, "stream %.40q is none of stdout, stderr, agent", s)
+		}
+		m.streams |= bit
+	}
+	return nil
 }
 
-func isASCII(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+// inBlock reports whether events with this mask can hold a line that is wanted.
+func (m *matcher) inBlock(mask journal.Mask) bool {
+	return mask&journal.MaskLogs != 0 &&
+		(m.levels == 0 || mask&m.levels != 0) && (m.streams == 0 || mask&m.streams != 0)
+}
+
+// wants reports whether the line's level, stream and time are asked for.
+func (m *matcher) wants(l *line) bool {
+	if m.levels != 0 && l.mask&m.levels == 0 || m.streams != 0 && l.mask&m.streams == 0 {
+		return false
+	}
+	return (m.since == nil || string(l.stamp) >= string(m.since)) && (m.until == nil || string(l.stamp) < string(m.until))
+}
+
+// stampOf writes an instant as events do. One between two milliseconds becomes the later: of events,
+// which have whole ones, the same are before and after it.
+func stampOf(t time.Time) []byte {
+	switch {
+	case t.IsZero():
+		return nil
+	case t.UTC().Year() > 9999:
+		return []byte("9999-12-31T23:59:59.999Z")
+	case t.UTC().Year() < 0:
+		return []byte("0000-01-01T00:00:00.000Z")
+	}
+	if whole := t.Truncate(time.Millisecond); whole.Before(t) {
+		t = whole.Add(time.Millisecond)
+	}
+	return t.UTC().AppendFormat(nil, execution.TimeFormat)
+}
+
+// foldsInASCII reports whether a byte-wise comparison that folds the letters A to Z finds text in
+// all the cases it can have.
+func foldsInASCII(text string) bool {
+	for _, r := range text {
+		if r >= utf8.RuneSelf && !alone(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// foldedPattern is the expression for plain text in any case. ASCII letters fold among themselves.
+func foldedPattern(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z':
+			b.WriteString("[" + strings.ToLower(string(r)) + strings.ToUpper(string(r)) + "]")
+		case r < utf8.RuneSelf:
+			b.WriteString(regexp.QuoteMeta(string(r)))
+		default:
+			b.WriteString("(?i:" + string(r) + ")")
+		}
+	}
+	return b.String()
 }
 
 func lower(b []byte) []byte {
 	out := slices.Clone(b)
 	for i, c := range out {
-		out[i] = lowerByte(c)
+		if 'A' <= c && c <= 'Z' {
+			out[i] = c + caseBit
+		}
 	}
 	return out
 }
 
-func lowerByte(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
+// matches reports whether the message matches.
+func (m *matcher) matches(message []byte) bool {
+	if m.regex == nil {
+		n := *m.plain // a needle remembers where it was
+		n.seek(message, 0)
+		return n.at < len(message)
 	}
-	return c
+	at := m.regex.FindIndex(message)
+	return at != nil && (at[1] > at[0] || len(m.find(message)) > 0)
 }
 
-// literal gives the longest part of text that JSON writes as it is, whoever encodes it.
-func literal(text []byte) []byte {
-	var best []byte
-	start := 0
-	for i := 0; i <= len(text); i++ {
-		if i < len(text) && text[i] >= ' ' && text[i] < 0x7f && !bytes.ContainsRune([]byte(`"\/<>&`), rune(text[i])) {
-			continue
-		}
-		if i-start > len(best) {
-			best = text[start:i]
-		}
-		start = i + 1
-	}
-	return best
-}
-
-// wants reports whether the line's level, stream and time are asked for.
-func (m *matcher) wants(l *line) bool {
-	if len(m.query.Levels) > 0 && !slices.Contains(m.query.Levels, execution.Level(l.level)) {
-		return false
-	}
-	if len(m.query.Streams) > 0 && !slices.Contains(m.query.Streams, execution.Stream(l.stream)) {
-		return false
-	}
-	if m.query.Since.IsZero() && m.query.Until.IsZero() {
-		return true
-	}
-	at, ok := l.time()
-	return ok && !at.Before(m.query.Since) && (m.query.Until.IsZero() || at.Before(m.query.Until))
-}
-
-// find gives where the message matches, in bytes. An expression that matches nothing at all, such
-// as "a*" in "b", does not count.
-func (m *matcher) find(message []byte, all bool) [][2]int {
+// find gives where the message matches, in bytes.
+func (m *matcher) find(message []byte) [][2]int {
 	var found [][2]int
 	if m.regex != nil {
-		most := -1
-		if !all {
-			most = 1
-		}
-		for _, at := range m.regex.FindAllIndex(message, most) {
+		for _, at := range m.regex.FindAllIndex(message, -1) {
 			if at[1] > at[0] {
 				found = append(found, [2]int{at[0], at[1]})
 			}
 		}
 		return found
 	}
-	for from := 0; from <= len(message); {
-		at := m.index(message[from:])
-		if at < 0 {
-			break
+	n := *m.plain
+	for from := 0; ; from = n.at + len(n.text) {
+		n.seek(message, from)
+		if n.at == len(message) {
+			return found
 		}
-		found = append(found, [2]int{from + at, from + at + len(m.plain)})
-		from += at + len(m.plain)
-		if !all {
-			break
-		}
+		found = append(found, [2]int{n.at, n.at + len(n.text)})
 	}
-	return found
-}
-
-func (m *matcher) index(b []byte) int {
-	if !m.folded {
-		return bytes.Index(b, m.plain)
-	}
-	return indexFold(b, m.plain)
-}
-
-// possible gives the place of the next line in text that may match, at or after from: of any byte in
-// it. -1 when there is none.
-func (m *matcher) possible(text []byte, from int) int {
-	if len(m.hint) == 0 {
-		if from < len(text) {
-			return from
-		}
-		return -1
-	}
-	at := 0
-	if m.hintFolded {
-		at = indexFold(text[from:], m.hint)
-	} else {
-		at = bytes.Index(text[from:], m.hint)
-	}
-	if at < 0 {
-		return -1
-	}
-	return from + at
-}
-
-// rarity orders bytes by how seldom they stand in logs as journals keep them; the field names and
-// timestamps of every line make some letters and all digits frequent.
-const frequent = `e0t1"i2on:s3a,m4r-l5u6p7d8g9cvxyqT.ZI{}bhfkw`
-
-// indexFold is bytes.Index for a needle in lower case, ignoring the case of ASCII letters. It looks
-// for the needle's rarest byte, in both cases, and compares around it.
-func indexFold(text, needle []byte) int {
-	if len(needle) == 0 {
-		return 0
-	}
-	if len(needle) > len(text) {
-		return -1
-	}
-	rare, score := 0, -1
-	for i, c := range needle {
-		s := strings.IndexByte(frequent, c)
-		if s < 0 {
-			s = len(frequent)
-		}
-		if s > score {
-			rare, score = i, s
-		}
-	}
-	small := needle[rare]
-	big := small
-	if 'a' <= small && small <= 'z' {
-		big = small - ('a' - 'A')
-	}
-	last := len(text) - len(needle) + rare // the last place where the rare byte can be
-	nextSmall, nextBig := -1, -1
-	at := rare
-	for at <= last {
-		if nextSmall < at {
-			nextSmall = next(text, at, last, small)
-		}
-		if big == small {
-			nextBig = last + 1
-		} else if nextBig < at {
-			nextBig = next(text, at, last, big)
-		}
-		at = min(nextSmall, nextBig)
-		if at > last {
-			return -1
-		}
-		start := at - rare
-		if equalFold(text[start:start+len(needle)], needle) {
-			return start
-		}
-		at++
-	}
-	return -1
-}
-
-// next gives the first place of c from at to last, or last+1.
-func next(text []byte, at, last int, c byte) int {
-	if i := bytes.IndexByte(text[at:last+1], c); i >= 0 {
-		return at + i
-	}
-	return last + 1
-}
-
-func equalFold(b, small []byte) bool {
-	for i, c := range small {
-		if lowerByte(b[i]) != c {
-			return false
-		}
-	}
-	return true
 }
 
 // utf16Ranges turns ranges of bytes into ranges of UTF-16 code units, as browsers count.
@@ -275,13 +218,4 @@ func utf16Ranges(message []byte, ranges [][2]int) [][2]int {
 		out[i] = [2]int{advance(r[0]), advance(r[1])}
 	}
 	return out
-}
-
-// String says what is looked for, for logs.
-func (m *matcher) String() string {
-	kind := "text"
-	if m.regex != nil {
-		kind = "expression"
-	}
-	return fmt.Sprintf("%s %.60q", kind, m.query.Text)
 }

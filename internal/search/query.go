@@ -10,17 +10,24 @@ import (
 	"claudeops/protocol"
 )
 
+// DefaultLimit is how many matches a Query gives that says nothing of it.
+const DefaultLimit = 100
+
 // Query says what to look for.
+//
+// A line matches when its message holds Text. Unless CaseSensitive, a letter from A to Z matches in
+// either case, and a letter beyond ASCII in any form that Unicode's simple case folding gives it. An
+// expression that matches only the empty text in a line does not match that line.
 type Query struct {
 	Text          string
 	Regex         bool // Text is a regular expression (RE2: time is linear in the input)
 	CaseSensitive bool
 	Levels        []execution.Level  // none: all
 	Streams       []execution.Stream // none: all
-	Since, Until  time.Time          // zero: open
-	From          uint64             // where to begin; 0: at the start, or at the end when Backwards
-	Backwards     bool
-	Limit         int // matches to give, 100 when 0; counting goes on past it
+	Since, Until  time.Time          // of the line: then or later, and before; zero: open
+	From          uint64             // only events after it, or before it when Backwards; 0: from the start, or from the end
+	Backwards     bool               // the last events first
+	Limit         int                // matches to give, DefaultLimit when 0; counting goes on past it
 }
 
 // Result is what was found so far. In the calls of found it holds only the matches that are new;
@@ -28,6 +35,10 @@ type Query struct {
 type Result struct {
 	ExecutionID string
 	Matches     []protocol.Match
-	Total       int64
-	Complete    bool // Total is final
+	Total       int64  // lines that match, whether or not they were given
+	Lost        uint64 // events so far that could not be searched: they are damaged or no longer kept
+	Complete    bool   // the search has ended and Total is final
+	// Err says why this execution of several could not be searched, or not to its end. The search
+	// goes on with the next, but is not complete.
+	Err error
 }

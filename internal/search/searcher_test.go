@@ -1,0 +1,634 @@
+package search_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"claudeops/internal/execution"
+	"claudeops/internal/fault"
+	"claudeops/internal/journal"
+	"claudeops/internal/journal/journaltest"
+	"claudeops/internal/search"
+	"claudeops/protocol"
+)
+
+var seedFlag = flag.Uint64("seed", 0, "seed of what is random; 0 takes one from the clock")
+
+func newRand(t *testing.T) *rand.Rand {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d (again with: go test ./internal/search -run '%s' -seed %d)", seed, t.Name(), seed)
+	return rand.New(rand.NewPCG(seed, 1))
+}
+
+func TestExecution_finds_what_looking_at_everything_finds(t *testing.T) {
+	t.Parallel()
+	r := newRand(t)
+	d := newDiary(t)
+	s := search.New(d.store)
+	for _, size := range []int{1, 2, 40, 400, journal.BlockEvents, journal.BlockEvents + 1, 3*journal.BlockEvents + 500} {
+		b := d.begin()
+		b.event(execution.Event{Type: execution.TypeQueued, AgentType: "needle"})
+		b.random(r, size-1)
+		id := b.close()
+		events := d.events(id)
+		if len(events) != size {
+			t.Fatalf("%d events instead of %d", len(events), size)
+		}
+		for range 150 {
+			q := randomQuery(r, events)
+			check(t, s, id, q, naive(events, q))
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+func TestExecution_expressions(t *testing.T) {
+	t.Parallel()
+	r := newRand(t)
+	d := newDiary(t)
+	b := d.begin()
+	b.random(r, 1500)
+	id := b.close()
+	events := d.events(id)
+	s := search.New(d.store)
+	for _, text := range expressions {
+		for _, sensitive := range []bool{false, true} {
+			q := search.Query{Text: text, Regex: true, CaseSensitive: sensitive, Limit: 10_000}
+			check(t, s, id, q, naive(events, q))
+		}
+	}
+}
+
+func TestExecution_plain_text_of_every_kind(t *testing.T) {
+	t.Parallel()
+	r := newRand(t)
+	d := newDiary(t)
+	b := d.begin()
+	b.random(r, 1500)
+	id := b.close()
+	events := d.events(id)
+	s := search.New(d.store)
+	for _, text := range scraps {
+		for _, sensitive := range []bool{false, true} {
+			q := search.Query{Text: text, CaseSensitive: sensitive, Limit: 10_000}
+			check(t, s, id, q, naive(events, q))
+		}
+	}
+}
+
+func TestExecution_ranges_are_UTF16(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	b.info("ab😀ab e\u0301ab", "\tab\x01\"ab\\", "日本ab", "\xffab\xf0\x9fab")
+	s, id := search.New(d.store), b.close()
+	var got []string
+	if _, err := s.Execution(t.Context(), id, search.Query{Text: "AB"}, func(r search.Result) error {
+		for _, m := range r.Matches {
+			got = append(got, fmt.Sprint(m.Seq, m.Ranges))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// Bytes that are no text each count as the one U+FFFD that stands for them.
+	want := []string{"1 [[0 2] [4 6] [9 11]]", "2 [[1 3] [5 7]]", "3 [[2 4]]", "4 [[1 3] [5 7]]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, expected %v", got, want)
+	}
+}
+
+func TestExecution_finds_text_that_spans_escapes(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	b.info(`say "hello" to C:\new\table`, "a\tb", "col1\tcol2", `a\tb`, "<b>&amp;</b>")
+	text := "<b>&amp;</b> \u2028 end"
+	b.event(execution.Event{Type: execution.TypeLog, Level: execution.Info, Stream: execution.Agent, Message: &text})
+	id := b.close()
+	events := d.events(id)
+	s := search.New(d.store)
+	for text, want := range map[string]int{
+		`y "hello" t`: 1, `"`: 1, `C:\new\t`: 1, `\n`: 1, "a\tb": 1, `a\tb`: 1, "1\tc": 1, "<b>": 2, "b>&amp;</b": 2, "\u2028": 1, " \u2028 e": 1, `\"hello`: 0, "\\": 2,
+	} {
+		q := search.Query{Text: text}
+		all := naive(events, q)
+		if len(all) != want {
+			t.Fatalf("%q: the reference finds %d", text, len(all))
+		}
+		check(t, s, id, q, all)
+	}
+}
+
+func TestExecution_looks_at_messages_alone(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	b.event(execution.Event{Type: execution.TypeQueued, AgentType: "needle"})
+	percent, text := 1.0, "needle"
+	b.event(execution.Event{Type: execution.TypeProgress, Progress: &percent, Message: &text})
+	plain := "nothing"
+	b.event(execution.Event{Type: execution.TypeLog, Level: execution.Info, Stream: execution.Stdout, Message: &plain, Raw: []byte("needle"), Data: []byte(`{"needle":"needle"}`)})
+	b.info("a needle")
+	id := b.close()
+	s := search.New(d.store)
+	for _, text := range []string{"needle", "NEEDLE", "n"} {
+		if result, err := s.Execution(t.Context(), id, search.Query{Text: text}, func(search.Result) error { return nil }); err != nil || result.Total != 1 && text != "n" {
+			t.Errorf("%q: %+v %v", text, result, err)
+		}
+	}
+	for _, text := range []string{"execution:log", "stdout", "2025", "seq", b.id, "level", `":"`} {
+		if result, err := s.Execution(t.Context(), id, search.Query{Text: text}, func(search.Result) error { return nil }); err != nil || result.Total != 0 {
+			t.Errorf("%q: %+v %v", text, result, err)
+		}
+	}
+}
+
+func TestExecution_from(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	const n = 2*journal.BlockEvents + 100
+	for i := range n {
+		b.info(fmt.Sprintf("line %d", i+1))
+	}
+	id := b.close()
+	s := search.New(d.store)
+	for _, from := range []uint64{0, 1, 2, 1023, 1024, 1025, 2047, 2048, 2049, n - 1, n, n + 1, n + 2, 1 << 62} {
+		var first, last uint64 = min(from+1, n+1), n // forwards
+		seqs := func(backwards bool) (got []uint64) {
+			q := search.Query{Text: "line", From: from, Backwards: backwards, Limit: 10_000}
+			result, err := s.Execution(t.Context(), id, q, func(r search.Result) error {
+				for _, m := range r.Matches {
+					got = append(got, m.Seq)
+				}
+				return nil
+			})
+			if err != nil || result.Total != int64(len(got)) {
+				t.Fatalf("from %d: %+v %v", from, result, err)
+			}
+			return got
+		}
+		want := []uint64{}
+		for seq := first; seq <= last; seq++ {
+			want = append(want, seq)
+		}
+		if got := seqs(false); !slices.Equal(got, want) && len(want)+len(got) > 0 {
+			t.Errorf("after %d: %d matches, expected %d", from, len(got), len(want))
+		}
+		before := uint64(n)
+		if from > 0 {
+			before = min(from-1, n)
+		}
+		want = want[:0]
+		for seq := before; seq > 0; seq-- {
+			want = append(want, seq)
+		}
+		if got := seqs(true); !slices.Equal(got, want) && len(want)+len(got) > 0 {
+			t.Errorf("before %d: %d matches, expected %d", from, len(got), len(want))
+		}
+	}
+}
+
+// Walking from match to match by From meets every match once, in either direction.
+func TestExecution_goes_on_from_a_match(t *testing.T) {
+	t.Parallel()
+	r := newRand(t)
+	d := newDiary(t)
+	b := d.begin()
+	b.random(r, 2500)
+	id := b.close()
+	events := d.events(id)
+	s := search.New(d.store)
+	for _, backwards := range []bool{false, true} {
+		q := search.Query{Text: "needle", Backwards: backwards, Limit: 37}
+		all := naive(events, q)
+		var got []protocol.Match
+		for {
+			before := len(got)
+			if _, err := s.Execution(t.Context(), id, q, func(r search.Result) error { got = append(got, r.Matches...); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if len(got) == before {
+				break
+			}
+			q.From = got[len(got)-1].Seq
+		}
+		if len(got) != len(all) {
+			t.Fatalf("%d matches, expected %d", len(got), len(all))
+		}
+		for i := range got {
+			if got[i].Seq != all[i].Seq {
+				t.Fatalf("match %d is event %d, expected %d", i, got[i].Seq, all[i].Seq)
+			}
+		}
+	}
+}
+
+func TestExecution_passes_over_damage_and_says_so(t *testing.T) {
+	t.Parallel()
+	r := newRand(t)
+	for range 12 {
+		d := newDiary(t)
+		b := d.begin()
+		b.random(r, 2000+r.IntN(3000))
+		id := b.close()
+		text, err := os.ReadFile(d.file(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1 + r.IntN(3) {
+			at := r.IntN(len(text))
+			n := min(1+r.IntN(3000), len(text)-at)
+			for i := range n {
+				text[at+i] ^= byte(1 + r.IntN(255))
+			}
+		}
+		if err := os.WriteFile(d.file(id), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r.IntN(3) == 0 { // without an index every line is judged on its own
+			if err := os.Remove(strings.TrimSuffix(d.file(id), ".ndjson") + ".idx"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		events, gaps, head := readAll(t, d.store, id)
+		s := search.New(d.store)
+		for range 40 {
+			q := randomQuery(r, events)
+			want := naive(events, q)
+			result := check(t, s, id, q, want)
+			if t.Failed() {
+				return
+			}
+			if len(q.Levels)+len(q.Streams) > 0 {
+				continue // blocks that can't have what is asked for are not looked at
+			}
+			var lost uint64
+			for _, gap := range gaps {
+				for seq := gap.From; seq <= gap.To; seq++ {
+					if q.From == 0 || !q.Backwards && seq > q.From || q.Backwards && seq < q.From {
+						lost++
+					}
+				}
+			}
+			if result.Lost != lost {
+				t.Fatalf("%+v: %d events are said to be lost, expected %d of %d: %v", q, result.Lost, lost, head.Seq, gaps)
+			}
+		}
+	}
+}
+
+// readAll reads a journal as far as it can be read.
+func readAll(t *testing.T, store journal.Store, id string) (events []execution.Event, gaps []journal.Gap, head journal.Position) {
+	t.Helper()
+	reader, err := store.Open(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if head, err = reader.Head(); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 1<<20)
+	for at := (journal.Position{}); at.Seq < head.Seq; {
+		n, next, gap, err := reader.Read(at, head, buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gap != nil {
+			gaps = append(gaps, *gap)
+		}
+		events = append(events, decode(t, buf[:n])...)
+		at = next
+	}
+	return events, gaps, head
+}
+
+func TestExecution_of_one_that_grows(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	b.info("line 1")
+	s := search.New(d.store)
+	var written atomic.Uint64
+	written.Store(1)
+	searched, done := make(chan struct{}), make(chan struct{})
+	var work sync.WaitGroup
+	work.Go(func() {
+		defer close(done)
+		r := rand.New(rand.NewPCG(1, 1))
+		for head := uint64(1); head < 5*journal.BlockEvents; head = b.w.Head().Seq {
+			var lines []string
+			for i := range 1 + r.IntN(150) {
+				lines = append(lines, fmt.Sprintf("line %d", head+1+uint64(i)))
+			}
+			b.info(lines...)
+			written.Store(b.w.Head().Seq)
+			if r.IntN(10) == 0 {
+				if err := b.w.Sync(); err != nil {
+					t.Error(err)
+				}
+			}
+			if r.IntN(2) == 0 {
+				<-searched // so that neither gets far ahead
+			}
+		}
+	})
+	defer work.Wait()
+	for i, growing := 0, true; growing; i++ {
+		select {
+		case searched <- struct{}{}:
+		case <-done:
+			growing = false // once more, of the whole
+		}
+		q := search.Query{Text: "LINE ", Backwards: i%2 == 1, Limit: 10_000}
+		atLeast := written.Load()
+		var seqs []uint64
+		result, err := s.Execution(t.Context(), b.id, q, func(r search.Result) error {
+			for _, m := range r.Matches {
+				if m.Message != fmt.Sprintf("line %d", m.Seq) {
+					t.Errorf("event %d is %q", m.Seq, m.Message)
+				}
+				seqs = append(seqs, m.Seq)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if result.Total < int64(atLeast) || !result.Complete || result.Lost != 0 {
+			t.Errorf("%+v, expected %d at least", result, atLeast)
+		}
+		if q.Backwards {
+			slices.Reverse(seqs)
+		}
+		for i := 1; i < len(seqs); i++ {
+			if seqs[i] != seqs[i-1]+1 {
+				t.Errorf("event %d comes after %d", seqs[i], seqs[i-1])
+			}
+		}
+	}
+	b.close()
+}
+
+func TestExecution_long_lines(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	long := strings.Repeat("\x01\"\\<😀", 9000)
+	for i := range 30 {
+		b.info(fmt.Sprintf("start %d ", i) + long + " needle")
+	}
+	huge := strings.Repeat("x", 9<<20) + "needle" // longer than what is read at once
+	b.event(execution.Event{Type: execution.TypeLog, Level: execution.Info, Stream: execution.Stdout, Message: &huge})
+	b.info("needle")
+	id := b.close()
+	events := d.events(id)
+	s := search.New(d.store)
+	for _, q := range []search.Query{{Text: "NEEDLE"}, {Text: `needle$`, Regex: true}, {Text: `<😀`, Limit: 3}, {Text: "needle", Backwards: true, Limit: 2}} {
+		check(t, s, id, q, naive(events, q))
+	}
+}
+
+func TestExecution_limit(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	for i := range 5000 {
+		b.info(fmt.Sprintf("line %d", i))
+	}
+	id := b.close()
+	events := d.events(id)
+	s := search.New(d.store)
+	for _, limit := range []int{0, 1, 99, 1024, 1025, 4999, 5000, 5001} {
+		for _, backwards := range []bool{false, true} {
+			q := search.Query{Text: "line", Limit: limit, Backwards: backwards}
+			check(t, s, id, q, naive(events, q))
+		}
+	}
+}
+
+// watched counts what is open and read.
+type watched struct {
+	search.Journals
+	open, most, opens atomic.Int64
+	read              atomic.Int64 // bytes
+	refuse            func(id string) error
+}
+
+func (w *watched) Open(id string) (journal.Reader, error) {
+	if w.refuse != nil {
+		if err := w.refuse(id); err != nil {
+			return nil, err
+		}
+	}
+	reader, err := w.Journals.Open(id)
+	if err != nil {
+		return nil, err
+	}
+	w.opens.Add(1)
+	n := w.open.Add(1)
+	for most := w.most.Load(); n > most && !w.most.CompareAndSwap(most, n); most = w.most.Load() {
+	}
+	return &watchedReader{Reader: reader, w: w}, nil
+}
+
+type watchedReader struct {
+	journal.Reader
+	w *watched
+}
+
+func (r *watchedReader) Blocks(from, to journal.Position) ([]journal.Block, error) {
+	return r.Reader.(interface {
+		Blocks(from, to journal.Position) ([]journal.Block, error)
+	}).Blocks(from, to)
+}
+
+func (r *watchedReader) Read(at, end journal.Position, buf []byte) (int, journal.Position, *journal.Gap, error) {
+	n, next, gap, err := r.Reader.Read(at, end, buf)
+	r.w.read.Add(int64(n))
+	return n, next, gap, err
+}
+
+func (r *watchedReader) Close() error {
+	r.w.open.Add(-1)
+	return r.Reader.Close()
+}
+
+func TestExecution_reads_no_block_that_can_not_have_what_is_asked_for(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	for i := range 10 * journal.BlockEvents {
+		level, stream := execution.Info, execution.Stdout
+		if i == 4*journal.BlockEvents+7 {
+			level = execution.Error
+		}
+		if i == 6*journal.BlockEvents+7 {
+			stream = execution.Stderr
+		}
+		b.log(level, stream, fmt.Sprintf("line %d", i))
+	}
+	b.info("the last")
+	id := b.close()
+	events := d.events(id)
+	w := &watched{Journals: d.store}
+	s := search.New(w)
+	info, err := os.Stat(d.file(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		q      search.Query
+		blocks float64
+	}{
+		{search.Query{Text: "line"}, 10},
+		{search.Query{Text: "line", Levels: []execution.Level{execution.Error}}, 1},
+		{search.Query{Text: "line", Streams: []execution.Stream{execution.Stderr}}, 1},
+		{search.Query{Text: "line", Levels: []execution.Level{execution.Error}, Streams: []execution.Stream{execution.Stderr}}, 0},
+		{search.Query{Text: "line", Levels: []execution.Level{execution.Error, execution.Debug}, Backwards: true}, 1},
+		{search.Query{Text: "line", Levels: []execution.Level{execution.Warn}}, 0},
+	} {
+		w.read.Store(0)
+		check(t, s, id, test.q, naive(events, test.q))
+		if got := float64(w.read.Load()) / float64(info.Size()) * 10; got < test.blocks-0.1 || got > test.blocks+0.1 {
+			t.Errorf("%+v: read %.2f blocks, expected %.0f", test.q, got, test.blocks)
+		}
+	}
+	if w.open.Load() != 0 {
+		t.Errorf("%d readers are open", w.open.Load())
+	}
+}
+
+// A journal whose reader knows nothing of blocks is searched all the same.
+func TestExecution_without_blocks(t *testing.T) {
+	t.Parallel()
+	r := newRand(t)
+	d := newDiary(t)
+	b := d.begin()
+	b.random(r, 3000)
+	id := b.close()
+	events := d.events(id)
+	s := search.New(blockless{d.store})
+	for range 100 {
+		q := randomQuery(r, events)
+		check(t, s, id, q, naive(events, q))
+	}
+}
+
+type blockless struct{ search.Journals }
+
+func (b blockless) Open(id string) (journal.Reader, error) {
+	reader, err := b.Journals.Open(id)
+	return struct{ journal.Reader }{reader}, err
+}
+
+func TestExecution_refuses(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	b.info("line")
+	id := b.close()
+	s := search.New(d.store)
+	never := func(search.Result) error { t.Error("found was called"); return nil }
+	for _, test := range []struct {
+		id    string
+		q     search.Query
+		code  protocol.Code
+		names string
+	}{
+		{id, search.Query{}, protocol.BadRequest, "empty"},
+		{id, search.Query{Text: "a\xff"}, protocol.BadRequest, "UTF-8"},
+		{id, search.Query{Text: strings.Repeat("x", search.MaxText+1)}, protocol.BadRequest, "4097 bytes"},
+		{id, search.Query{Text: "a(b", Regex: true}, protocol.BadRequest, "missing closing )"},
+		{id, search.Query{Text: `(?=a)`, Regex: true}, protocol.BadRequest, "(?="},
+		{id, search.Query{Text: "a{2000}", Regex: true}, protocol.BadRequest, "repeat"},
+		{id, search.Query{Text: "a", Levels: []execution.Level{"loud"}}, protocol.BadRequest, "loud"},
+		{id, search.Query{Text: "a", Streams: []execution.Stream{"stdin"}}, protocol.BadRequest, "stdin"},
+		{journaltest.NewID(), search.Query{Text: "a"}, protocol.NotFound, "there is no execution"},
+	} {
+		result, err := s.Execution(t.Context(), test.id, test.q, never)
+		if err == nil || fault.CodeOf(err) != test.code || !strings.Contains(fault.Message(err), test.names) || result.Complete {
+			t.Errorf("%+v: %+v %v", test.q, result, err)
+		}
+	}
+	if _, err := s.Across(t.Context(), list(id), search.Query{Text: "a", From: 7}, never); fault.CodeOf(err) != protocol.BadRequest {
+		t.Errorf("from across executions: %v", err)
+	}
+}
+
+func TestExecution_ends_early(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	b := d.begin()
+	for range 20 {
+		lines := make([]string, journal.BlockEvents)
+		for i := range lines {
+			lines[i] = "line"
+		}
+		b.info(lines...)
+	}
+	id := b.close()
+	w := &watched{Journals: d.store}
+	s := search.New(w)
+
+	boom := errors.New("boom")
+	calls := 0
+	if result, err := s.Execution(t.Context(), id, search.Query{Text: "line", Limit: 10_000}, func(search.Result) error { calls++; return boom }); !errors.Is(err, boom) || calls != 1 || result.Complete {
+		t.Errorf("an error of found: %v after %d calls, %+v", err, calls, result)
+	}
+	gone := errors.New("the client is gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	result, err := s.Execution(ctx, id, search.Query{Text: "line", Limit: 10_000}, func(search.Result) error { cancel(gone); return nil })
+	if !errors.Is(err, gone) || result.Complete {
+		t.Errorf("a context that ends: %v, %+v", err, result)
+	}
+	if _, err := s.Execution(ctx, id, search.Query{Text: "line"}, func(search.Result) error { t.Error("found was called"); return nil }); !errors.Is(err, gone) {
+		t.Errorf("a context that has ended: %v", err)
+	}
+	if w.open.Load() != 0 {
+		t.Errorf("%d readers are open", w.open.Load())
+	}
+	// Nothing is held back from those who come after.
+	if result, err := s.Execution(t.Context(), id, search.Query{Text: "line"}, func(search.Result) error { return nil }); err != nil || result.Total != 20*journal.BlockEvents {
+		t.Errorf("%+v %v", result, err)
+	}
+}
+
+func TestSearcher_many_at_once(t *testing.T) {
+	t.Parallel()
+	r := newRand(t)
+	d := newDiary(t)
+	b := d.begin()
+	b.random(r, 3000)
+	id := b.close()
+	events := d.events(id)
+	s := search.New(d.store)
+	var work sync.WaitGroup
+	for range 20 {
+		q := randomQuery(r, events)
+		want := naive(events, q)
+		work.Go(func() {
+			for range 5 {
+				check(t, s, id, q, want)
+			}
+		})
+	}
+	work.Wait()
+}
