@@ -80,3 +80,22 @@ func (id ID) thisBoot() bool {
 	boot, err := BootID()
 	return err == nil && boot == id.Boot
 }
+
+// Descends reports whether process pid is ancestor itself or descends from it, as the tree is now.
+// ErrGone when pid does not exist.
+func Descends(pid, ancestor int) (bool, error) {
+	for pid > 1 {
+		if pid == ancestor {
+			return true, nil
+		}
+		info, err := Read(pid)
+		if err != nil {
+			return false, err
+		}
+		if info.PPID == pid {
+			break
+		}
+		pid = info.PPID
+	}
+	return pid == ancestor, nil
+}

@@ -208,3 +208,19 @@ func TestKillMarked(t *testing.T) {
 		t.Errorf("with a context that is over: %v", err)
 	}
 }
+
+func TestDescends(t *testing.T) {
+	t.Parallel()
+	self, child := os.Getpid(), start(t, "deaf", "").Process.Pid
+	for _, c := range []struct {
+		pid, from int
+		want      bool
+	}{{child, self, true}, {self, self, true}, {self, child, false}, {os.Getppid(), self, false}} {
+		if got, err := process.Descends(c.pid, c.from); got != c.want || err != nil {
+			t.Errorf("%d from %d: %v, %v", c.pid, c.from, got, err)
+		}
+	}
+	if _, err := process.Descends(1<<30, self); !errors.Is(err, process.ErrGone) {
+		t.Errorf("a pid that is not there: %v", err)
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -182,6 +184,17 @@ var agents = map[string]func(args []string){
 		}
 	},
 	"partner": partner,
+	// meddler: tries to cancel itself over its runner's socket
+	"meddler": func([]string) {
+		conn, err := net.Dial("unix", os.Getenv("CLAUDEOPS_WORKSPACE")+"/../runner.sock")
+		if err != nil {
+			fmt.Println("dial:", err)
+			return
+		}
+		_, _ = fmt.Fprintln(conn, `{"cancel":{"by":"me"}}`)
+		b, _ := io.ReadAll(conn)
+		fmt.Printf("told %q\n", b)
+	},
 	// stamps N: so many lines, a hundred a second, each with the time it is written
 	"stamps": func(args []string) {
 		for range number(args[0]) {

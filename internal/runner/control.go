@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"claudeops/internal/journal"
+	"claudeops/internal/process"
 	"claudeops/internal/runner/driver"
 )
 
@@ -108,8 +109,10 @@ func (c *control) serve(cancel func(by, reason string), input func(driver.Input)
 		for {
 			conn, err := c.listener.AcceptUnix()
 			switch {
-			case err == nil:
+			case err == nil && !fromAgent(conn):
 				c.welcome(conn)
+			case err == nil:
+				_ = conn.Close()
 			case errors.Is(err, net.ErrClosed):
 				return
 			default: // out of descriptors, most likely: there will be some again
@@ -117,6 +120,20 @@ func (c *control) serve(cancel func(by, reason string), input func(driver.Input)
 			}
 		}
 	})
+}
+
+// fromAgent reports whether a process of the agent's is at the other end: it runs as the same user,
+// so the socket's mode does not stop it, but it is not to answer its own questions.
+func fromAgent(conn *net.UnixConn) bool {
+	pid, err := peerPID(conn)
+	if err != nil {
+		return true
+	}
+	if pid == 0 {
+		return false // it is outside our pid namespace, so no descendant
+	}
+	below, err := process.Descends(pid, os.Getpid())
+	return below || err != nil
 }
 
 func (c *control) welcome(conn net.Conn) {

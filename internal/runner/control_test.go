@@ -223,3 +223,16 @@ func TestLink_ServerGone(t *testing.T) {
 		t.Errorf("ended with %s", asJSON(t, last))
 	}
 }
+
+// TestControl_Agent: the agent itself finds no hearing, though it runs as the same user.
+func TestControl_Agent(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "meddler")
+	events := s.run()
+	if last := events[len(events)-1]; last.Type != execution.TypeCompleted {
+		t.Errorf("ended with %s", asJSON(t, last))
+	}
+	if got := string(s.text("")); got != "told \"\"\n" {
+		t.Errorf("it says %q", got)
+	}
+}
