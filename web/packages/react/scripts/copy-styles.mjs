@@ -1,3 +1,5 @@
 import { copyFile } from "node:fs/promises";
 
-await copyFile(new URL("../src/styles.css", import.meta.url), new URL("../dist/styles.css", import.meta.url));
+for (const name of ["styles.css", "styles.css.d.ts"]) {
+  await copyFile(new URL(`../src/${name}`, import.meta.url), new URL(`../dist/${name}`, import.meta.url));
+}

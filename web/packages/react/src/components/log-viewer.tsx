@@ -236,7 +236,7 @@ function Viewer({
                 transform: `translateY(${view.y}px)`,
                 minWidth: view.settings.wrap
                   ? undefined
-                  : `calc(${view.columns}ch + var(--cops-gutter, 0px))`,
+                  : `max(100%, calc(${view.columns}ch + var(--cops-gutter, 0px)))`,
               }}
             >
               {view.rows.map((drawn) => (

@@ -1,0 +1,2 @@
+// So that a side-effect import of the stylesheet type-checks.
+export {};
