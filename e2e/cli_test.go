@@ -311,6 +311,7 @@ func TestRun_interrupted(t *testing.T) {
 		cmd, out := begin(t, "slow-to-end")
 		interrupt(t, cmd)
 		await(t, "it says that it stops", func() bool { return strings.Contains(out.String(), "stopping") })
+		await(t, "the server knows", func() bool { return strings.Contains(w.cli("ps").stdout, "cancelling") })
 		interrupt(t, cmd)
 		if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != 130 || !strings.Contains(out.String(), "claudeops logs -f") || !strings.Contains(out.String(), "claudeops cancel") {
 			t.Errorf("it ends with %d:\n%s", cmd.ProcessState.ExitCode(), out)

@@ -26,10 +26,9 @@ func TestServerKilled_nothing_is_lost(t *testing.T) {
 	s := seed(t)
 	random := rand.New(rand.NewPCG(s, 1))
 	w := newWorld(t)
-	const total = rate * 16
-	w.define("writer", fmt.Sprintf("command: [TESTAGENT, -rate, '%d', -count, '%d', -seed, '%d']\n", rate, total, s))
+	w.define("writer", fmt.Sprintf("command: [TESTAGENT, -rate, '%d', -seed, '%d']\n", rate, s))
 	w.serve()
-	ctx := testContext(t, 3*time.Minute)
+	ctx := testContext(t, 5*time.Minute)
 	c := w.client()
 	record := w.start(ctx, c, "writer", nil)
 	agent, err := process.Find(record.PID)
@@ -94,7 +93,7 @@ func TestServerKilled_nothing_is_lost(t *testing.T) {
 					t.Fatalf("the reader ended in the middle: %v", err)
 				default:
 				}
-				return delivered.Load() >= until || delivered.Load() >= total-rate/4
+				return delivered.Load() >= until
 			})
 		}
 		if !agent.Alive() {
@@ -111,10 +110,14 @@ func TestServerKilled_nothing_is_lost(t *testing.T) {
 		t.Fatal("the agent is another process now")
 	}
 
+	// The agent is asked to end, ends in order, and says how much the kernel took of it.
+	if _, err := c.Cancel(ctx, record.ExecutionID, "the test has seen enough"); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-reading; err != nil {
 		t.Fatal(err)
 	}
-	if end.Type != execution.TypeCompleted {
+	if end.Type != execution.TypeCancelled || end.Result == nil {
 		t.Fatalf("the last event is %+v", end)
 	}
 	var result struct{ Written uint64 }
@@ -130,7 +133,7 @@ func TestServerKilled_nothing_is_lost(t *testing.T) {
 	stray := len(strays(t, record.ExecutionID))
 	t.Logf("acked %d / stored %d / delivered %d / gaps %d / duplicates %d / stray processes %d; %d kills, agent %d throughout, seed %d",
 		result.Written, stored, delivered.Load(), gaps, duplicates, stray, kills, record.PID, s)
-	if result.Written != total || stored != total || delivered.Load() != total || stray != 0 {
-		t.Errorf("want %d lines everywhere and no stray process", total)
+	if result.Written == 0 || stored != result.Written || delivered.Load() != result.Written || stray != 0 {
+		t.Error("want the same number of lines everywhere and no stray process")
 	}
 }
