@@ -39,4 +39,5 @@ var RoutePermission = map[string][]string{
 
 	// What the program itself does, for whoever looks for a leak or a hot spot.
 	"GET /debug/pprof/": {PermAdmin},
+	"GET /metrics":      {PermSystem},
 }

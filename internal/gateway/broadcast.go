@@ -202,7 +202,7 @@ func (s *session) snapshotFrame(id string) []byte {
 	}
 	all, err := s.live.snapshot(s.context.get(), filter)
 	if err != nil {
-		return websocket.Text(encode(errorMessage(id, err)))
+		return websocket.Text(encode(s.live.errorMessage(id, err)))
 	}
 	return websocket.Text(encode(protocol.ExecutionsSnapshot{Type: protocol.TypeExecutionsSnapshot, ID: id, Executions: all}))
 }

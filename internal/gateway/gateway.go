@@ -27,6 +27,7 @@ import (
 	"claudeops/internal/fault"
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
+	"claudeops/internal/metrics"
 	"claudeops/internal/supervisor"
 	"claudeops/protocol"
 )
@@ -102,6 +103,9 @@ type Gateway struct {
 	page  *assets
 	live  *live
 
+	metrics   *metrics.Set
+	unmeasure func() // has the metrics hear no more of executions
+
 	served  []string // every pattern on the mux
 	missing []error  // routes that no rule stands for
 
@@ -130,6 +134,7 @@ func New(opts Options) (*Gateway, error) {
 	g.ctx, g.stop = context.WithCancelCause(context.Background())
 	g.api = g.newAPI()
 	g.openLive()
+	g.openMetrics()
 	g.registerRoutes()
 	if len(g.missing) > 0 {
 		return nil, errors.Join(fmt.Errorf("make the gateway: %w", errors.Join(g.missing...)), g.Close(context.Background()))
@@ -168,6 +173,7 @@ func (o *Options) complete() error {
 func (g *Gateway) registerRoutes() {
 	g.registerStatus()
 	g.registerProfiles()
+	g.registerMetrics()
 	g.registerSignIn()
 	g.registerAgents()
 	g.registerExecutions()
@@ -205,6 +211,7 @@ func (g *Gateway) route(pattern string, handler http.HandlerFunc) {
 		return
 	}
 	g.served = append(g.served, pattern)
+	handler = g.timed(pattern, handler)
 	g.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(rule, protocol.PermPublic) {
 			p, err := g.identify(r)
@@ -222,7 +229,7 @@ func (g *Gateway) route(pattern string, handler http.HandlerFunc) {
 			}
 			r = r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
 		}
-		handler(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, exchange{w, r})))
+		handler(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, exchange{w, r, g})))
 	})
 }
 
@@ -284,7 +291,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if no != nil {
 		g.log.Debug("request refused", "address", r.RemoteAddr, "method", r.Method, "host", r.Host, "reason", no.detail)
-		newProblem(no.status, no.code, no.detail).write(w)
+		g.refused(newProblem(no.status, no.code, no.detail)).write(w)
 		return
 	}
 	r = admitted
@@ -332,11 +339,11 @@ func (g *Gateway) noRoute(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		newProblem(http.StatusMethodNotAllowed, protocol.BadRequest,
-			fmt.Sprintf("%.20q is not possible here; these are: %s", r.Method, strings.Join(allowed, ", "))).write(w)
+		g.refused(newProblem(http.StatusMethodNotAllowed, protocol.BadRequest,
+			fmt.Sprintf("%.20q is not possible here; these are: %s", r.Method, strings.Join(allowed, ", ")))).write(w)
 		return
 	}
-	newProblem(http.StatusNotFound, protocol.NotFound, fmt.Sprintf("there is nothing at %.200q; /openapi.json lists what there is", r.URL.Path)).write(w)
+	g.refused(newProblem(http.StatusNotFound, protocol.NotFound, fmt.Sprintf("there is nothing at %.200q; /openapi.json lists what there is", r.URL.Path))).write(w)
 }
 
 // Close ends every stream and live connection, in the way that brings their clients back, and waits
@@ -349,6 +356,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 		g.stop(errClosing)
 		go func() { // ends with the last stream; when ctx is over before, whoever called gives up waiting
 			defer close(g.done)
+			g.unmeasure()
 			g.closeLive()
 			g.streams.Wait()
 		}()
@@ -381,7 +389,9 @@ func (g *Gateway) enter(r *http.Request) (context.Context, func(), error) {
 	}, nil
 }
 
-func (g *Gateway) problem(ctx context.Context, err error) *Problem { return problemOf(ctx, g.log, err) }
+func (g *Gateway) problem(ctx context.Context, err error) *Problem {
+	return g.refused(problemOf(ctx, g.log, err))
+}
 
 type principalKey struct{}
 
@@ -398,6 +408,7 @@ type exchangeKey struct{}
 type exchange struct {
 	w http.ResponseWriter
 	r *http.Request
+	g *Gateway
 }
 
 func exchangeOf(ctx context.Context) exchange {

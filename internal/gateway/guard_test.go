@@ -23,6 +23,7 @@ func examples(id string) map[string][3]string {
 		"GET /healthz":                     {"GET", "/healthz", ""},
 		"GET /readyz":                      {"GET", "/readyz", ""},
 		"GET /debug/pprof/":                {"GET", "/debug/pprof/goroutine?debug=1", ""},
+		"GET /metrics":                     {"GET", "/metrics", ""},
 		"GET /login":                       {"GET", "/login", ""},
 		"POST /login":                      {"POST", "/login", `{"token":"x"}`},
 		"POST /logout":                     {"POST", "/logout", `{}`},

@@ -17,6 +17,7 @@ import (
 	"claudeops/internal/feed"
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
+	"claudeops/internal/metrics"
 	"claudeops/internal/search"
 	"claudeops/internal/supervisor"
 	"claudeops/internal/websocket"
@@ -73,6 +74,9 @@ type live struct {
 	streams  map[*stream]struct{}
 	closed   bool
 
+	sse, polls traffic
+	metrics    func() *metrics.Set // nil: nothing is counted
+
 	opened  atomic.Uint64 // connections since the start
 	opening atomic.Uint64 // as of the last tick
 
@@ -91,6 +95,7 @@ type liveOptions struct {
 	Heartbeat  protocol.Heartbeat
 	Log        *slog.Logger
 	Audit      func(audit.Entry)
+	Metrics    func() *metrics.Set // it is made after what it measures
 }
 
 func newLive(o liveOptions) *live {
@@ -98,7 +103,7 @@ func newLive(o liveOptions) *live {
 	l := &live{
 		executions: o.Executions, auth: o.Auth, system: o.System, search: o.Search,
 		feed:   feed.New(feed.Options{Source: o.Executions, Journals: o.Journals, Headroom: websocket.Headroom}),
-		limits: o.Limits, heartbeat: o.Heartbeat, log: o.Log, audit: o.Audit,
+		limits: o.Limits, heartbeat: o.Heartbeat, log: o.Log, audit: o.Audit, metrics: o.Metrics,
 		sessions: map[*session]struct{}{}, streams: map[*stream]struct{}{}, ctx: ctx, stop: stop,
 	}
 	l.users = newUsers(l)

@@ -63,7 +63,7 @@ func (l *live) dispatch(ctx context.Context, c caller, to receiver, line []byte)
 		if fault.CodeOf(err) == protocol.Internal {
 			l.log.Error("message failed", "type", req.Type, "executionId", req.ExecutionID, "error", err)
 		}
-		to.answer(errorMessage(req.ID, err))
+		to.answer(l.errorMessage(req.ID, err))
 	}
 }
 

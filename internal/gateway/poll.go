@@ -31,6 +31,7 @@ func (l *live) servePoll(w http.ResponseWriter, r *http.Request, p auth.Principa
 		return
 	}
 	defer s.leave()
+	defer l.polls.enter()()
 	var body []byte
 	if firstPoll(r.URL.Query()) {
 		// It is told what a connection is told.
@@ -53,7 +54,7 @@ func (l *live) servePoll(w http.ResponseWriter, r *http.Request, p auth.Principa
 					writeProblem(w, r, err)
 					return
 				}
-				body = append(body, encode(errorMessage("", err))...)
+				body = append(body, encode(l.errorMessage("", err))...)
 				waiting = false
 				break
 			}

@@ -25,7 +25,7 @@ func (l *live) servePost(w http.ResponseWriter, r *http.Request, p auth.Principa
 	for line := range messageLines(body) {
 		rate := connectionRate{limiter: unlimited}
 		if retry, verdict := rate.allow(l.users, &p); verdict != within {
-			to.answer(errorMessage(requestID(line), rateLimited(retry)))
+			to.answer(l.errorMessage(requestID(line), rateLimited(retry)))
 			continue
 		}
 		l.dispatch(r.Context(), c, to, line)

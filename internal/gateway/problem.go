@@ -102,6 +102,9 @@ func coded(err error) error {
 // writeProblem answers a request that no huma operation answers.
 func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(r.Context(), slog.New(slog.DiscardHandler), err)
+	if g := exchangeOf(r.Context()).g; g != nil {
+		g.refused(p)
+	}
 	p.write(w)
 }
 
@@ -128,7 +131,7 @@ func (g *Gateway) fromHuma(ctx huma.Context, _ string, value any) (any, error) {
 	if !ok {
 		return value, nil
 	}
-	p := newProblem(model.Status, codeOf(model.Status), model.Detail)
+	p := g.refused(newProblem(model.Status, codeOf(model.Status), model.Detail))
 	if p.Code == protocol.Internal {
 		g.log.ErrorContext(ctx.Context(), "a request failed", "operation", ctx.Operation().OperationID, "error", model.Detail, "errors", model.Errors)
 		p.Detail = fault.Message(nil)

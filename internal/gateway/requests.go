@@ -108,7 +108,7 @@ func (l *live) answerSearch(ctx context.Context, to receiver, req *protocol.Requ
 	})
 	if err != nil {
 		if ctx.Err() == nil {
-			to.answer(errorMessage(req.ID, err))
+			to.answer(l.errorMessage(req.ID, err))
 		}
 		return
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"claudeops/internal/metrics"
 	"claudeops/protocol"
 )
 
@@ -84,6 +85,7 @@ func (g *Gateway) openLive() {
 	g.live = newLive(liveOptions{
 		Executions: g.opts.Supervisor, Journals: g.opts.Store, Auth: g.opts.Auth, System: g.opts.System, Search: g.opts.Search,
 		Limits: g.opts.Limits, Heartbeat: g.opts.Heartbeat, Log: g.log, Audit: g.auditLive,
+		Metrics: func() *metrics.Set { return g.metrics },
 	})
 }
 

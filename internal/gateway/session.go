@@ -65,7 +65,7 @@ func (s *session) caller() caller {
 // answer sends a reply ahead of log bytes.
 func (s *session) answer(message any) { _ = s.conn.Answer(websocket.Text(encode(message))) }
 
-func (s *session) answerError(id string, err error) { s.answer(errorMessage(id, err)) }
+func (s *session) answerError(id string, err error) { s.answer(s.live.errorMessage(id, err)) }
 
 // subscriptions are what a session follows.
 type subscriptions struct {

@@ -27,6 +27,7 @@ func (l *live) serveEvents(w http.ResponseWriter, r *http.Request, p auth.Princi
 		return
 	}
 	defer s.leave()
+	defer l.sse.enter()()
 	out := &eventWriter{w: w, control: http.NewResponseController(w)}
 	streamHeaders(w, "text/event-stream; charset=utf-8")
 	w.WriteHeader(http.StatusOK)
@@ -45,7 +46,7 @@ func (l *live) serveEvents(w http.ResponseWriter, r *http.Request, p auth.Princi
 	for {
 		lines, err := s.next()
 		if err != nil {
-			_ = out.event(encode(errorMessage("", err)), "")
+			_ = out.event(encode(l.errorMessage("", err)), "")
 			return
 		}
 		if lines != nil {
@@ -65,7 +66,7 @@ func (l *live) serveEvents(w http.ResponseWriter, r *http.Request, p auth.Princi
 			}
 		case now := <-check.C:
 			if l.auth.Check(p) != nil {
-				_ = out.event(encode(errorMessage("", fault.New(protocol.Unauthenticated, "the credential has expired or was revoked; come back with a new one"))), "")
+				_ = out.event(encode(l.errorMessage("", fault.New(protocol.Unauthenticated, "the credential has expired or was revoked; come back with a new one"))), "")
 				return
 			}
 			if nextSample.IsZero() || now.Before(nextSample) {

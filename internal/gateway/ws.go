@@ -148,6 +148,9 @@ func (s *session) leave(why *websocket.CloseError, known bool) {
 		known = true // by its first message, if not by the upgrade
 	}
 	l.users.dismiss(p, known)
+	if l.metrics != nil {
+		l.metrics().Closed(int(why.Code))
+	}
 	l.log.Debug("client left", "connection", s.id, "code", why.Code, "reason", why.Reason)
 }
 
