@@ -83,6 +83,9 @@ func (r *reader) Read(at, end Position, buf []byte) (int, Position, *Gap, error)
 
 // read reads on from at in one way.
 func (v *view) read(at, end Position, buf, scratch []byte) (int, Position, *Gap, error) {
+	if n, next, gap, done, err := v.readFresh(at, end, buf); done {
+		return n, next, gap, err
+	}
 	number := at.Seq / BlockEvents
 	b, full, err := v.verify(number, scratch)
 	if err != nil {
