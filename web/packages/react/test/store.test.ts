@@ -1,55 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { FollowListener, LogEvent, LogGap, LogSource } from "../src/log/event.js";
 import { LogStore, PAGE_SIZE } from "../src/log/store.js";
-
-/** A server with one log in memory. */
-class FakeSource implements LogSource {
-  readonly log: LogEvent[] = [];
-  readonly reads: [number, number][] = [];
-  listener: FollowListener | null = null;
-  closed = 0;
-  failNext: Error | null = null;
-
-  append(count: number): LogEvent[] {
-    const added: LogEvent[] = [];
-    for (let i = 0; i < count; i++) {
-      const seq = this.log.length + 1;
-      const event: LogEvent = {
-        type: "execution:log",
-        seq,
-        timestamp: "2026-11-22T14:02:11.201Z",
-        level: "info",
-        stream: "stdout",
-        message: `line ${seq}`,
-      };
-      this.log.push(event);
-      added.push(event);
-    }
-    return added;
-  }
-
-  async read(since: number, limit: number): Promise<readonly (LogEvent | LogGap)[]> {
-    this.reads.push([since, limit]);
-    if (this.failNext) {
-      const error = this.failNext;
-      this.failNext = null;
-      throw error;
-    }
-    return this.log.slice(since, since + limit);
-  }
-
-  follow(tail: number, listener: FollowListener): () => void {
-    this.listener = listener;
-    const from = Math.max(1, this.log.length - tail + 1);
-    listener.subscribed(from, this.log.length);
-    if (this.log.length >= from) listener.events(this.log.slice(from - 1));
-    return () => {
-      this.closed++;
-      this.listener = null;
-    };
-  }
-}
+import { FakeSource } from "./fake-source.js";
 
 const pagesOf = (from: number, to: number) => {
   const pages: number[] = [];

@@ -53,6 +53,10 @@ export interface SearchQuery {
   readonly regex: boolean;
   readonly caseSensitive: boolean;
   readonly limit: number;
+  readonly level?: Level;
+  readonly stream?: Stream;
+  /** Only events after this seq. */
+  readonly from?: number;
 }
 
 export interface SearchMatch {

@@ -1,5 +1,5 @@
 import { describeEvent } from "./describe.js";
-import { isTerminalType, type LogEvent } from "./event.js";
+import { isTerminalType, type Level, type LogEvent } from "./event.js";
 import { Find } from "./find.js";
 import { onFrame } from "./frame.js";
 import { Heights } from "./heights.js";
@@ -14,12 +14,20 @@ import {
   NOTHING_OPEN,
   type Row,
 } from "./rows.js";
-import { DEFAULT_SETTINGS, isShown, type LogSettings } from "./settings.js";
+import { DEFAULT_SETTINGS, isFiltering, isShown, type LogSettings } from "./settings.js";
 import { type LogState, type LogStore, PAGE_SIZE } from "./store.js";
 import { Viewport } from "./viewport.js";
 
 /** Pages without a single shown line that are looked through before the reader is asked whether to go on. */
 const SCAN_PAGES = 800;
+
+/** Pages fetched together while looking for lines that pass. */
+const LOOK_AHEAD = 8;
+/** Logs shorter than this are looked through by scrolling alone. */
+const NARROW_FROM = 16 * PAGE_SIZE;
+/** Lines a filter may let through for their places to be asked for; where more pass, some are always near. */
+const NARROW_MOST = 50_000;
+const NARROW_BATCH = 10_000;
 
 /** One row to draw. */
 export interface DrawnRow {
@@ -85,6 +93,9 @@ export class LogModel {
   #columns = 0;
   #scanLeft = SCAN_PAGES;
   #scanPaused = false;
+  /** Pages that hold lines which pass the filters, as far as the server has told: those before `before`. */
+  #passing: { readonly pages: ReadonlySet<number>; readonly before: number } | null = null;
+  #narrowing: AbortController | null = null;
   #pending: { seq: number; where: "top" | "middle" } | null = null;
   #view: LogView | null = null;
   #version = 0;
@@ -107,6 +118,7 @@ export class LogModel {
       this.#leave?.();
       this.#leave = null;
       this.find.stop();
+      this.#narrowing?.abort();
       this.#cancelFrame?.();
       this.#cancelFrame = null;
     };
@@ -223,11 +235,75 @@ export class LogModel {
     ) {
       const row = this.#viewport.row;
       this.#scanLeft = SCAN_PAGES;
+      this.#passing = null;
       this.#reflow(this.#heights.rowHeight);
       if (this.#follow) this.#viewport.toEnd();
       else this.#viewport.reveal(row, "top");
+      void this.#narrow();
     }
     this.#invalidateNow(true);
+  }
+
+  /**
+   * Asks the server where the lines are that pass the filters, so that pages without any need not be
+   * fetched to be left out. Where it can't tell, or nearly everything passes, scrolling finds out.
+   */
+  async #narrow(): Promise<void> {
+    this.#narrowing?.abort();
+    this.#narrowing = null;
+    const { level, stream } = this.#settings;
+    const { head } = this.store.getState();
+    const { source } = this.store;
+    if (!source.search || head < NARROW_FROM || level === "info" || !isFiltering(this.#settings)) return;
+    const controller = new AbortController();
+    this.#narrowing = controller;
+    const pages = new Set<number>();
+    const levels: readonly (Level | undefined)[] =
+      level === "warn" ? ["warn", "error"] : level === "error" ? ["error"] : [undefined];
+    try {
+      for (const only of levels) {
+        for (let from = 0, full = true; full; ) {
+          let count = 0;
+          const outcome = await source.search(
+            {
+              text: ".",
+              regex: true,
+              caseSensitive: true,
+              limit: NARROW_BATCH,
+              from,
+              ...(only ? { level: only } : {}),
+              ...(stream === "all" ? {} : { stream }),
+            },
+            (matches) => {
+              count += matches.length;
+              for (const { seq } of matches) {
+                pages.add(Math.floor((seq - 1) / PAGE_SIZE));
+                from = Math.max(from, seq);
+              }
+            },
+            controller.signal,
+          );
+          if (controller.signal.aborted || outcome.total > NARROW_MOST) return;
+          full = count >= NARROW_BATCH;
+        }
+      }
+    } catch {
+      // Without the server's help the filters work by what is fetched.
+      return;
+    }
+    this.#passing = { pages, before: Math.floor(head / PAGE_SIZE) };
+    const row = this.#viewport.row;
+    this.#hidePassedOver();
+    if (this.#follow) this.#viewport.toEnd();
+    else this.#viewport.reveal(row, "top");
+    this.#invalidateNow(true);
+  }
+
+  #hidePassedOver(): void {
+    if (!this.#passing) return;
+    for (let page = 0; page < this.#passing.before; page++) {
+      if (!this.#built.has(page) && !this.#passing.pages.has(page)) this.#heights.setRows(page, NO_HEIGHTS);
+    }
   }
 
   /** Goes on looking for lines that the filters show. */
@@ -374,6 +450,7 @@ export class LogModel {
     this.#heights.reset(rowHeight);
     for (const page of this.#built.keys()) this.#measurePage(page);
     for (const [start, end] of this.#folds) this.#measureRange(start, end);
+    this.#hidePassedOver();
     this.#columns = this.#settings.wrap ? 0 : this.#columns;
   }
 
@@ -442,6 +519,7 @@ export class LogModel {
         });
       }
     }
+    if (this.#scanning && !this.#scanPaused) this.#lookAhead(pages);
     this.store.want(pages);
     const total = heights.total;
     return {
@@ -463,8 +541,22 @@ export class LogModel {
     };
   }
 
+  /** Filters hide whole pages: looks at several at once on the side where there is still something to find. */
+  #lookAhead(pages: number[]): void {
+    const first = pages[0];
+    const last = pages.at(-1);
+    if (first !== undefined && !this.#built.has(first)) {
+      for (let page = first - 1; page >= 0 && page > first - LOOK_AHEAD; page--) pages.unshift(page);
+    }
+    if (last !== undefined && !this.#built.has(last)) {
+      const count = this.store.pageCount;
+      for (let page = last + 1; page < count && page < last + LOOK_AHEAD; page++) pages.push(page);
+    }
+  }
+
+  /** Whether pages are fetched to find out that they show nothing. */
   get #scanning(): boolean {
-    return this.#settings.level !== "debug" || this.#settings.stream !== "all";
+    return isFiltering(this.#settings) && this.#passing === null;
   }
 
   #takeOver(): void {

@@ -49,7 +49,15 @@ export function logSource(connection: () => Connection, api: () => Api, executio
       try {
         const pages = connection().search(
           executionId,
-          { query: query.text, regex: query.regex, caseSensitive: query.caseSensitive, limit: query.limit },
+          {
+            query: query.text,
+            regex: query.regex,
+            caseSensitive: query.caseSensitive,
+            limit: query.limit,
+            ...(query.level ? { level: query.level } : {}),
+            ...(query.stream ? { stream: query.stream } : {}),
+            ...(query.from ? { from: query.from } : {}),
+          },
           { signal, timeoutMs: 120_000 },
         );
         for await (const page of pages) {

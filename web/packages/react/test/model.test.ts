@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { plainText } from "../src/log/ansi.js";
+import { LogModel } from "../src/log/model.js";
+import { LogStore } from "../src/log/store.js";
+import { FakeSource } from "./fake-source.js";
+
+const HEIGHT = 400;
+
+async function open(source: FakeSource) {
+  const model = new LogModel(new LogStore(source));
+  const leave = model.subscribe(() => {});
+  model.setSize(HEIGHT, 20, 80);
+  await pass();
+  return { model, leave };
+}
+
+/** A few frames, and what is asked for in them. */
+async function pass(frames = 6): Promise<void> {
+  for (let i = 0; i < frames; i++) await vi.advanceTimersByTimeAsync(20);
+}
+
+/** Draws, as a component would, until nothing more is asked for. */
+async function look(model: LogModel, frames = 6): Promise<ReturnType<LogModel["getView"]>> {
+  for (let i = 0; i < frames; i++) {
+    model.getView();
+    await vi.advanceTimersByTimeAsync(20);
+  }
+  return model.getView();
+}
+
+const seqs = (model: LogModel) => model.getView().rows.map((row) => row.seq);
+
+describe("LogModel", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("opens at the end and goes anywhere", async () => {
+    const source = new FakeSource();
+    source.append(1_000_000);
+    const { model, leave } = await open(source);
+    expect(seqs(model).at(-1)).toBe(1_000_000);
+    model.goTo(500_000);
+    const view = await look(model);
+    const row = view.rows.find(({ seq }) => seq === 500_000);
+    expect(row?.row?.text).toBe("line 500000");
+    expect(view.follow).toBe(false);
+    model.toStart();
+    await look(model);
+    expect(seqs(model)[0]).toBe(1);
+    leave();
+  });
+
+  test("a place asked for before the log is open is gone to when it is", async () => {
+    const source = new FakeSource();
+    source.append(10_000);
+    const model = new LogModel(new LogStore(source));
+    model.goTo(42);
+    const leave = model.subscribe(() => {});
+    model.setSize(HEIGHT, 20, 80);
+    const view = await look(model);
+    expect(view.rows.some(({ seq, row }) => seq === 42 && row !== null)).toBe(true);
+    leave();
+  });
+
+  test("what is looked at holds still while lines come and wrapping above is measured", async () => {
+    const source = new FakeSource();
+    source.append(5000);
+    const { model, leave } = await open(source);
+    model.moveBy(-2000);
+    await look(model);
+    const top = model.topSeq;
+    source.listener?.events(source.append(500));
+    await pass();
+    expect(model.topSeq).toBe(top);
+    expect(model.getView().newLines).toBe(500);
+    model.measured(new Map([[top - 5, 60]]));
+    expect(model.topSeq).toBe(top);
+    model.setFollow(true);
+    expect(seqs(model).at(-1)).toBe(5500);
+    leave();
+  });
+
+  test("a group folds with the groups in it, wherever its end is", async () => {
+    const source = new FakeSource();
+    const command = (seq: number) =>
+      seq === 10 || seq === 20
+        ? { data: { command: "group", group: `g${seq}` } }
+        : seq === 30 || seq === 3000
+          ? { data: { command: "endgroup" } }
+          : {};
+    source.append(3100, command);
+    const { model, leave } = await open(source);
+    model.goTo(10, "top");
+    await look(model);
+    await model.toggleGroup(20);
+    await look(model);
+    expect(seqs(model)).toEqual(expect.arrayContaining([19, 20, 31]));
+    expect(seqs(model)).not.toContain(21);
+    await model.toggleGroup(10);
+    await look(model);
+    const after = seqs(model);
+    expect(after[after.indexOf(10) + 1]).toBe(3001);
+    await model.toggleGroup(10);
+    await look(model);
+    expect(seqs(model)).toContain(11);
+    leave();
+  });
+
+  test("a filter over a long log asks the server where to look, and fetches only that", async () => {
+    const source = new FakeSource();
+    source.append(500_000, (seq) => (seq % 100_000 === 7 ? { level: "error" } : {}));
+    source.search = source.searching;
+    const { model, leave } = await open(source);
+    model.setSettings({ level: "error" });
+    await look(model, 30);
+    expect(seqs(model)).toEqual([7, 100_007, 200_007, 300_007, 400_007]);
+    expect(model.getView().scanPaused).toBe(false);
+    expect(source.reads.reduce((sum, [, limit]) => sum + limit, 0)).toBeLessThan(10_000);
+    // What comes later is filtered as it comes.
+    source.listener?.events(source.append(10, (seq) => (seq === 500_003 ? { level: "error" } : {})));
+    await look(model);
+    expect(seqs(model).at(-1)).toBe(500_003);
+    model.setSettings({ level: "debug" });
+    await look(model);
+    expect(seqs(model).at(-1)).toBe(500_010);
+    leave();
+  });
+
+  test("without the server's help it looks through a long stretch, then asks whether to go on", async () => {
+    const source = new FakeSource();
+    source.append(400_000, (seq) => (seq === 5 ? { level: "error" } : {}));
+    const { model, leave } = await open(source);
+    model.setSettings({ level: "error" });
+    let view = await look(model, 400);
+    expect(view.scanPaused).toBe(true);
+    expect(view.rows).toEqual([]);
+    const asked = source.reads.length;
+    await look(model, 20);
+    expect(source.reads.length).toBe(asked);
+    for (let turn = 0; turn < 4 && view.scanPaused; turn++) {
+      model.lookFurther();
+      view = await look(model, 400);
+    }
+    expect(seqs(model)).toEqual([5]);
+    leave();
+  });
+
+  test("finds by the server, steps around, and sees what comes later", async () => {
+    const source = new FakeSource();
+    source.append(50_000, (seq) => (seq % 10_000 === 0 ? { message: "needle" } : {}));
+    source.search = source.searching;
+    const { model, leave } = await open(source);
+    const seq = await model.find.search({ text: "needle", regex: false, caseSensitive: false }, 25_000);
+    expect(seq).toBe(30_000);
+    expect(model.find.state).toMatchObject({ status: "done", total: 5, current: 2 });
+    expect([1, 1, 1].map(() => model.find.step(1))).toEqual([40_000, 50_000, 10_000]);
+    expect(model.find.step(-1)).toBe(50_000);
+    source.listener?.events(source.append(3, () => ({ message: "a needle more" })));
+    await pass();
+    expect(model.find.state.total).toBe(8);
+    leave();
+  });
+
+  test("finds by reading the log through where the server can't search", async () => {
+    const source = new FakeSource();
+    source.append(30_000, (seq) => (seq === 12_345 ? { message: "\x1b[31mNEE\x1b[0mDLE" } : {}));
+    const { model, leave } = await open(source);
+    const seq = await model.find.search({ text: "needle", regex: false, caseSensitive: false }, 1);
+    expect(seq).toBe(12_345);
+    expect(model.find.state).toMatchObject({ status: "done", total: 1, scannedTo: 30_000 });
+    expect(model.store.held).toBeLessThan(10);
+    expect(await model.find.search({ text: "(", regex: true, caseSensitive: false }, 1)).toBeNull();
+    expect(model.find.state).toMatchObject({ status: "failed" });
+    leave();
+  });
+
+  test("copies lines as they were written, joined and plain", async () => {
+    const source = new FakeSource();
+    source.append(6, (seq) =>
+      seq === 2 ? { message: "\x1b[32mgreen\x1b[0m ", partial: true } : seq === 3 ? { message: "rest" } : {},
+    );
+    const { model, leave } = await open(source);
+    expect(await model.textOf({ from: 1, to: 4 }, plainText, new AbortController().signal)).toBe(
+      "line 1\ngreen rest\nline 4",
+    );
+    leave();
+  });
+});
