@@ -14,7 +14,8 @@ for (const [path, entry] of Object.entries({ ...lock.packages })) {
     const parts = name.split(/[/-]/);
     const os = systems.filter((s) => parts.includes(s));
     const cpu = processors.filter((p) => parts.includes(p));
-    if (os.length + cpu.length === 0) throw new Error(`${path} wants ${name}, which the lock lacks and whose name says no platform`);
+    if (os.length + cpu.length === 0)
+      throw new Error(`${path} wants ${name}, which the lock lacks and whose name says no platform`);
     lock.packages[`node_modules/${name}`] = {
       version,
       ...(cpu.length > 0 && { cpu }),
@@ -27,6 +28,8 @@ for (const [path, entry] of Object.entries({ ...lock.packages })) {
     added++;
   }
 }
-lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+lock.packages = Object.fromEntries(
+  Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+);
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
-console.log(`${added} platform packages added`);
+process.stdout.write(`${added} platform packages added\n`);
