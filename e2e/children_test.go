@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,5 +173,24 @@ func TestRunnerAtRest(t *testing.T) {
 	t.Logf("a resting runner holds %d KB", rss)
 	if rss > 12<<10 {
 		t.Errorf("a resting runner holds %d KB, want less than 12 MB", rss)
+	}
+}
+
+// TestRunner_starts_before_heavy_packages holds runners to being runners before the packages are
+// initialised that only the server needs.
+func TestRunner_starts_before_heavy_packages(t *testing.T) {
+	t.Parallel()
+	initialised := func(args ...string) string {
+		cmd := exec.Command(binary, args...)
+		cmd.Env = append(cleanEnviron(), "GODEBUG=inittrace=1")
+		text, _ := cmd.CombinedOutput() // the runner finds nothing to run and fails, as it should
+		return string(text)
+	}
+	const heavy = "init github.com/santhosh-tekuri/jsonschema"
+	if text := initialised("version"); !strings.Contains(text, heavy) {
+		t.Fatalf("the test looks for what is not there:\n%s", text)
+	}
+	if text := initialised("runner", t.TempDir(), "0"); !strings.Contains(text, "init ") || strings.Contains(text, heavy) {
+		t.Errorf("a runner initialises what it does not need:\n%s", text)
 	}
 }
