@@ -166,7 +166,6 @@ func (s *Supervisor) follow(l *live, reached func()) (held time.Duration) {
 		}
 	}
 	l.switchNotices()
-	s.tellHead(l)
 	l.firstLookOver()
 	err = link.Run(s.ctx, handler{s, l})
 	l.setLink(nil)
@@ -175,16 +174,6 @@ func (s *Supervisor) follow(l *live, reached func()) (held time.Duration) {
 		s.log.Warn("the link to a runner broke", "executionId", l.id, "error", err)
 	}
 	return max(1, time.Since(began))
-}
-
-// tellHead makes up for notices that nobody sent while there was no link.
-func (s *Supervisor) tellHead(l *live) {
-	if !l.watched() {
-		return
-	}
-	if at, err := s.head(l.id); err == nil {
-		l.tell(at, false)
-	}
 }
 
 // settleOrFree settles the execution if its runner is gone. A runner that is there but has not

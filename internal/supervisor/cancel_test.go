@@ -113,6 +113,28 @@ func TestCancel(t *testing.T) {
 		}
 	})
 
+	t.Run("while_its_runner_starts", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		starting, hold := make(chan struct{}), make(chan struct{})
+		w.machine.spawnErr = func(string) error { close(starting); <-hold; return nil }
+		s := w.start()
+		id := s.execute(t, "free")
+		<-starting
+		if rec := s.cancel(t, id, "ann", ""); rec.Status != execution.Cancelling || rec.StartedAt != nil {
+			t.Errorf("answered with %+v", rec)
+		}
+		close(hold)
+		r := w.machine.runner(id)
+		r.wasCancelled()
+		rec := s.until(t, id, "it has started", func(rec execution.Record) bool { return rec.StartedAt != nil })
+		if rec.Status != execution.Cancelling {
+			t.Errorf("once it has started it is %s", rec.Status)
+		}
+		r.endCancelled()
+		s.untilStatus(t, id, execution.Cancelled)
+	})
+
 	t.Run("the_request_outlives_the_server", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

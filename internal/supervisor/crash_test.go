@@ -243,9 +243,41 @@ func TestCrash(t *testing.T) {
 		faulty.set(func(f *faultyStore) { f.open = nil })
 		s.untilStatus(t, free, execution.Completed)
 		eventually(t, "all are known", func() bool { return s.Counts() == protocol.Executions{Queued: 1, Running: 1} })
+		if n := w.machine.ranTimes(waiting); n != 0 {
+			t.Error("what waited ran beside what it waits for")
+		}
 		r.complete()
 		w.machine.runner(waiting).complete()
 		s.untilStatus(t, waiting, execution.Completed)
+	})
+
+	t.Run("a_journal_that_lost_events_still_gets_its_end", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		id := s.execute(t, "free")
+		r := w.machine.runner(id)
+		r.progress(1, "first")
+		r.progress(2, "second")
+		s.until(t, id, "both are known", func(rec execution.Record) bool { return rec.Head == 4 })
+		w.stop() // which indexes them
+		r.kill()
+		path := filepath.Join(w.dir, "executions", id, "events.ndjson")
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.SplitAfter(string(text), "\n")
+		if err := os.Truncate(path, int64(len(lines[0])+len(lines[1])+10)); err != nil { // within the first progress
+			t.Fatal(err)
+		}
+		s = w.start()
+		rec := s.untilStatus(t, id, execution.Failed)
+		if rec.Reason != string(execution.ReasonRunnerLost) || rec.Head != 3 {
+			t.Errorf("ended as %+v", rec)
+		}
+		w.checkOneEnd(id)
+		w.untilRetired(id)
 	})
 
 	t.Run("half_made_executions_are_removed", func(t *testing.T) {

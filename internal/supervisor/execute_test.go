@@ -1,7 +1,9 @@
 package supervisor_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,10 +11,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"claudeops/internal/execution"
 	"claudeops/internal/fault"
 	"claudeops/internal/index"
+	"claudeops/internal/journal"
 	"claudeops/internal/supervisor"
 	"claudeops/protocol"
 )
@@ -115,6 +121,26 @@ func TestExecute(t *testing.T) {
 		w.checkEmpty()
 	})
 
+	t.Run("ids_sort_by_creation_though_the_clock_has_gone_back", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.open()
+		later := strings.ToLower(ulid.MustNew(ulid.Timestamp(time.Now().Add(time.Hour)), rand.Reader).String())
+		if err := s.index.Put(t.Context(), []execution.Record{{ExecutionID: later, AgentType: "free", Status: execution.Completed, Terminal: true}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.index.SetComplete(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		life(t, s.store, later)
+		if err := s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if id := s.execute(t, "free"); id <= later {
+			t.Errorf("%s was made after %s", id, later)
+		}
+	})
+
 	t.Run("ids_sort_by_creation_across_restarts", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
@@ -130,6 +156,19 @@ func TestExecute(t *testing.T) {
 			}
 		}
 	})
+}
+
+// life stores the journal of an execution that was accepted.
+func life(t testing.TB, store journal.Store, id string) {
+	t.Helper()
+	w, err := store.Create(id)
+	if err == nil {
+		_, err = w.Append(fmt.Appendf(nil, `{"type":"execution:queued","executionId":"%s","seq":1,"timestamp":"2026-03-01T00:00:00.000Z","agentType":"free"}`+"\n", id), 1)
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // checkEmpty checks that no execution has left anything.

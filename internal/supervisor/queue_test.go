@@ -1,6 +1,8 @@
 package supervisor_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"claudeops/internal/execution"
@@ -79,6 +81,31 @@ func TestQueue(t *testing.T) {
 		w.machine.runner(one).complete()
 		w.machine.runner(oneWaits)
 		positions(map[string]int{free[3]: 1})
+	})
+
+	t.Run("of_many_agents_the_oldest_execution_goes_first", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.options.MaxRunning = 1
+		s := w.start()
+		w.machine.auto = func(r *fakeRunner) { r.complete() }
+		hold := make(chan struct{})
+		w.machine.spawnErr = func(string) error { <-hold; return nil }
+		var ids []string
+		for i := range 12 {
+			name := fmt.Sprintf("agent-%d", i%6)
+			w.catalogue.put(t, "name: "+name+"\ncommand: [\"true\"]\nconcurrency: 1\n")
+			ids = append(ids, s.execute(t, name))
+		}
+		close(hold)
+		for _, id := range ids {
+			s.untilStatus(t, id, execution.Completed)
+		}
+		w.machine.mu.Lock()
+		defer w.machine.mu.Unlock()
+		if !slices.Equal(w.machine.began, ids) {
+			t.Errorf("ran in the order %v, want %v", w.machine.began, ids)
+		}
 	})
 
 	t.Run("a_full_queue_refuses_what_would_wait_and_nothing_else", func(t *testing.T) {

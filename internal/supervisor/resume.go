@@ -83,17 +83,17 @@ func (s *Supervisor) resumeAll(ctx context.Context) error {
 		return err
 	}
 	results := make([]found, len(ids))
-	group, ctx := errgroup.WithContext(ctx)
+	group, looking := errgroup.WithContext(ctx)
 	group.SetLimit(resumers)
 	for i, id := range ids {
 		group.Go(func() error {
-			f, err := s.inspect(ctx, id)
-			if err != nil && ctx.Err() == nil {
+			f, err := s.inspect(looking, id)
+			if err != nil && looking.Err() == nil {
 				f.plan = again
 				s.log.Error("an execution left behind can't be looked at; it is tried again", "executionId", id, "error", err)
 			}
 			results[i] = f
-			return ctx.Err()
+			return looking.Err()
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -101,7 +101,7 @@ func (s *Supervisor) resumeAll(ctx context.Context) error {
 	}
 	for i, f := range results {
 		if f.plan == again {
-			s.lookAgain(ids[i])
+			s.lookAgain(ctx, ids[i])
 			continue
 		}
 		s.take(f)
@@ -152,21 +152,49 @@ const (
 )
 
 // lookAgain keeps one execution that can't be looked at from stopping the others. Whatever holds
-// it up may pass: no descriptors, a disk that fails now and then.
-func (s *Supervisor) lookAgain(id string) {
+// it up may pass: no descriptors, a disk that fails now and then. Until then it keeps its agent's
+// place taken, unless it is certain that no runner has it: nothing may run beside it that waits
+// for it.
+func (s *Supervisor) lookAgain(ctx context.Context, id string) {
+	rec, err := s.options.Index.Get(ctx, id)
+	if err != nil {
+		rec = execution.Record{ExecutionID: id}
+	}
+	place := newLive(rec)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != serving {
 		return
 	}
+	s.queue.occupy(place)
 	s.work.Go(func() {
+		defer func() {
+			s.mu.Lock()
+			s.queue.release(place)
+			s.mu.Unlock()
+			s.schedule()
+		}()
 		for pause := firstLookPause; later(s.ctx, pause); pause = min(2*pause, lastLookPause) {
 			if _, err := s.resumeOne(s.ctx, id); err == nil {
-				s.schedule()
 				return
 			}
+			held, err := s.options.Store.Written(id)
+			s.hold(place, err != nil || held)
 		}
 	})
+}
+
+// hold keeps a place taken, or gives it up.
+func (s *Supervisor) hold(place *live, taken bool) {
+	s.mu.Lock()
+	switch {
+	case taken && place.phase != active:
+		s.queue.occupy(place)
+	case !taken:
+		s.queue.release(place)
+	}
+	s.mu.Unlock()
+	s.schedule()
 }
 
 // inspect finds out from what is on disk where an execution stands.

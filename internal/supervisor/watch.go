@@ -123,12 +123,6 @@ func (l *live) setLink(link Link) {
 	l.stalled = false // a new link tells it again
 }
 
-func (l *live) watched() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.watchers) > 0
-}
-
 // head looks at the journal for its end.
 func (s *Supervisor) head(id string) (journal.Position, error) {
 	r, err := s.openJournal(id)
