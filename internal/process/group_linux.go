@@ -40,6 +40,10 @@ func NewGroup(id string) (*Group, error) {
 	return g, nil
 }
 
+// searchTime bounds the search through all cgroups of a machine that may have very many. What is not
+// found carries its mark in the environment all the same.
+const searchTime = time.Second
+
 // FindGroup gives the cgroup of execution id wherever a runner has made it, or nil.
 func FindGroup(id string) *Group {
 	name := groupPrefix + id
@@ -53,6 +57,7 @@ func FindGroup(id string) *Group {
 		return nil
 	}
 	var found *Group
+	since := time.Now()
 	_ = filepath.WalkDir(mount, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && path == mount:
@@ -61,6 +66,8 @@ func FindGroup(id string) *Group {
 			return nil
 		case entry.Name() == name:
 			found = &Group{dir: path}
+			return fs.SkipAll
+		case time.Since(since) > searchTime:
 			return fs.SkipAll
 		}
 		return nil
