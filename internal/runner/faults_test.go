@@ -181,3 +181,46 @@ func TestFault_JournalLost(t *testing.T) {
 		})
 	}
 }
+
+// TestFault_ShutdownWhileDiskFull: a machine that shuts down does not wait for room.
+func TestFault_ShutdownWhileDiskFull(t *testing.T) {
+	t.Parallel()
+	s := newFaulty(t, "ticks", "1000000", "2")
+	s.spawn().dial()
+	s.until("tick 5")
+	s.set("full", true)
+	waitFor(t, s.heard, func() *string {
+		if len(s.heard.stalls) > 0 {
+			return &s.heard.stalls[0]
+		}
+		return nil
+	})
+	id, err := process.Find(s.pid)
+	must(t, err)
+	must(t, id.Signal(syscall.SIGTERM))
+	main, err := process.Find(s.heard.until(t, execution.TypeStarted).PID)
+	for ctx := testContext(t); err == nil && main.Alive() && ctx.Err() == nil; {
+		time.Sleep(time.Millisecond)
+	}
+	must(t, ignoreGone(id.Signal(syscall.SIGTERM))) // which only makes it shorter
+	s.heard.wait(testContext(t))
+	if !errors.Is(s.heard.err, runner.ErrLost) {
+		t.Errorf("the link ended with %v", s.heard.err)
+	}
+	s.goneBy(testContext(t), s.pid)
+	if s.ended() {
+		t.Error("there is a last event")
+	}
+	left, err := process.Marked(s.id)
+	must(t, err)
+	if len(left) > 0 {
+		t.Errorf("left: %+v", left)
+	}
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, process.ErrGone) {
+		return nil
+	}
+	return err
+}

@@ -45,6 +45,8 @@ type run struct {
 	allGone  atomic.Bool
 	stops    chan stop      // why the agent is to be stopped; the first counts
 	asides   sync.WaitGroup // what is recorded while the watch goes on
+	over     chan struct{}  // closed when nothing is left to record
+	hurried  sync.WaitGroup
 }
 
 // stop is why and how the runner ends the agent.
@@ -55,13 +57,14 @@ type stop struct {
 	ownGrace   time.Duration // for the agent to end by itself before the signal
 	hasOutcome bool
 	journal    bool // the journal is lost: nothing can be recorded
+	signalled  bool // the runner itself was told to end
 }
 
 // runOne runs spec and returns the process's exit code. The error says why it could not begin, or
 // what became of the journal.
 func runOne(spec *Spec, dir string, writer journal.Writer, drv driver.Driver, agentMask int, ready *readiness) (int, error) {
 	r := &run{spec: spec, dir: dir, workspace: filepath.Join(dir, workspaceDir), result: filepath.Join(dir, resultFile),
-		masker: mask.New(spec.Secrets), audience: newAudience(writer.Head()), stops: make(chan stop, 1)}
+		masker: mask.New(spec.Secrets), audience: newAudience(writer.Head()), stops: make(chan stop, 1), over: make(chan struct{})}
 	signals := make(chan os.Signal, 4)
 	// SIGHUP is caught so that it is not inherited ignored by the agent.
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
@@ -87,6 +90,8 @@ func runOne(spec *Spec, dir string, writer journal.Writer, drv driver.Driver, ag
 	ready.ok()
 
 	r.began = time.Now()
+	defer r.hurried.Wait()
+	defer close(r.over)
 	last := r.attempt(drv, agentMask, signals)
 	if err := r.rec.finish(last); err != nil {
 		return ExitJournal, err
@@ -188,6 +193,7 @@ func (r *run) input(in driver.Input) error {
 func (r *run) attempt(drv driver.Driver, agentMask int, signals <-chan os.Signal) *execution.Event {
 	p, err := r.start(drv, agentMask)
 	if err != nil {
+		r.hurry(signals, nil)
 		return r.failed(execution.ReasonSpawnFailed, fmt.Sprintf("%v: %v", errNotStarted, err))
 	}
 	var readers sync.WaitGroup
@@ -200,6 +206,7 @@ func (r *run) attempt(drv driver.Driver, agentMask int, signals <-chan os.Signal
 		readers.Go(s.run)
 	}
 	why, status := r.watch(signals)
+	r.hurry(signals, why)
 
 	r.allGone.Store(true)
 	_ = p.stdout.ours.SetReadDeadline(time.Unix(1, 0))
@@ -211,6 +218,37 @@ func (r *run) attempt(drv driver.Driver, agentMask int, signals <-chan os.Signal
 	r.session.stop()
 	r.child.wg.Wait()
 	return last
+}
+
+// shutdownWait is how long the end of an execution may wait for room on the disk when the machine
+// shuts down.
+const shutdownWait = 5 * time.Second
+
+// hurry lets what waits for room on the disk, now that the agent is gone, be given up at a signal:
+// a while after the one that ended the agent, at once at another. The server then writes the last
+// event when it can.
+func (r *run) hurry(signals <-chan os.Signal, why *stop) {
+	r.hurried.Go(func() {
+		var late <-chan time.Time
+		if why != nil && why.signalled {
+			timer := time.NewTimer(shutdownWait)
+			defer timer.Stop()
+			late = timer.C
+		}
+		for {
+			select {
+			case s := <-signals:
+				if s == unix.SIGHUP {
+					continue
+				}
+			case <-late:
+			case <-r.over:
+				return
+			}
+			r.rec.giveUp()
+			return
+		}
+	})
 }
 
 // start starts the agent.

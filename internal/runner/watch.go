@@ -104,7 +104,7 @@ func (r *run) watch(signals <-chan os.Signal) (why *stop, status *syscall.WaitSt
 		ask(r.spec.StopGrace)
 	}
 	fail := func(reason execution.Reason, text string) {
-		begin(stop{outcome: driver.Outcome{Failed: true, Reason: reason, Error: text}})
+		begin(stop{outcome: driver.Outcome{Failed: true, Reason: reason, Error: text}, signalled: reason == execution.ReasonRunnerLost})
 	}
 	for {
 		select {
