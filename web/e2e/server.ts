@@ -127,9 +127,13 @@ export class Server {
   }
 
   /** Waits until an execution has ended. */
-  async ended(id: string): Promise<Execution> {
+  ended(id: string): Promise<Execution> {
+    return this.endedWithin(id, 60_000);
+  }
+
+  async endedWithin(id: string, timeout: number): Promise<Execution> {
     await expect
-      .poll(async () => (await this.execution(id)).status, { timeout: 30_000 })
+      .poll(async () => (await this.execution(id)).status, { timeout })
       .toMatch(/completed|failed|cancelled/);
     return this.execution(id);
   }

@@ -1,5 +1,5 @@
 import type { AgentDefinition, AgentList } from "@claudeops/client";
-import { useHub } from "@claudeops/react";
+import { useConnection, useHub } from "@claudeops/react";
 import { useQuery } from "@tanstack/react-query";
 
 /** The agents, and what is wrong with definitions. */
@@ -33,4 +33,10 @@ export function useSession() {
 
 export function agentTitle(agents: readonly AgentDefinition[] | undefined, name: string): string {
   return agents?.find((agent) => agent.name === name)?.title || name;
+}
+
+/** Whether what is on the screen is old: there was a connection, and there is none. */
+export function useStale(): true | undefined {
+  const { status, lastOpenAt } = useConnection();
+  return (status !== "open" && status !== "connecting" && lastOpenAt !== null) || undefined;
 }

@@ -13,7 +13,6 @@ import {
   quote,
   StatusBadge,
   StopButton,
-  useConnection,
   useExecution,
   useLogStream,
 } from "@claudeops/react";
@@ -22,7 +21,7 @@ import { Bell, BellRing, ChevronLeft, PanelRight } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useKeys } from "../lib/keys.ts";
 import { canNotify, useWatched, watchEnd } from "../lib/notify.ts";
-import { useAgents } from "../lib/queries.ts";
+import { useAgents, useStale } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { useTitle } from "../lib/title.ts";
 import { say, sayError } from "../lib/toasts.ts";
@@ -77,7 +76,6 @@ export default function ExecutionPage(): ReactNode {
 }
 
 function Execution({ record }: { record: ExecutionRecord }): ReactNode {
-  const { status } = useConnection();
   const hasReport = record.terminal && record.result !== undefined && record.result !== null;
   const [tab, setTab] = useState<"log" | "result" | null>(null);
   const [details, setDetails] = useState(false);
@@ -90,10 +88,7 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
       className="flex-1 grid grid-rows-[auto_minmax(0,1fr)] h-[calc(100dvh-44px-57px-env(safe-area-inset-bottom))] sm:h-[calc(100dvh-44px)] min-h-0"
     >
       <Head record={record} onDetails={() => setDetails(!details)} detailsOpen={details} />
-      <div
-        className="grid lg:grid-cols-[minmax(0,1fr)_300px] min-h-0"
-        data-stale={status !== "open" || undefined}
-      >
+      <div className="grid lg:grid-cols-[minmax(0,1fr)_300px] min-h-0" data-stale={useStale()}>
         <div className={`${details ? "hidden lg:flex" : "flex"} flex-col min-w-0 min-h-0`}>
           {hasReport ? (
             <div

@@ -1,8 +1,8 @@
 import type { ExecutionRecord } from "@claudeops/client";
-import { formatPlural, useConnection, useExecutions } from "@claudeops/react";
+import { formatPlural, useExecutions } from "@claudeops/react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useMemo, useState } from "react";
-import { useAgents } from "../lib/queries.ts";
+import { useAgents, useStale } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { useTitle } from "../lib/title.ts";
 import { sayError } from "../lib/toasts.ts";
@@ -20,7 +20,6 @@ const RECENT = 12;
 export function Overview(): ReactNode {
   const agents = useAgents();
   const { active, all, ready } = useExecutions();
-  const { status } = useConnection();
   useTitle(active.length > 0 ? `${active.length} running` : "");
   const ended = useMemo(() => all.filter((record) => record.terminal), [all]);
   const listed = agents.data?.agents ?? [];
@@ -30,7 +29,7 @@ export function Overview(): ReactNode {
     <main
       id="main"
       className="w-full max-w-[1180px] mx-auto px-4 pt-5 pb-12 grid gap-[26px] content-start"
-      data-stale={status !== "open" || undefined}
+      data-stale={useStale()}
     >
       <h1 className="sr-only">Overview</h1>
       <SystemStrip />

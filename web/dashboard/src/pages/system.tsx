@@ -8,8 +8,10 @@ import {
   useSystemStatus,
 } from "@claudeops/react";
 import { lazy, type ReactNode, Suspense } from "react";
+import { serverUrl } from "../lib/place.ts";
 import { useSession } from "../lib/queries.ts";
 import { useTitle } from "../lib/title.ts";
+import { sayError } from "../lib/toasts.ts";
 import { Bar } from "../parts/health-report.tsx";
 import { Notice, Placeholder } from "../parts/notice.tsx";
 import { loadTone } from "../parts/system-strip.tsx";
@@ -109,6 +111,9 @@ export default function System(): ReactNode {
               ) : null}
             </dd>
           </dl>
+          <button type="button" className="cops-button mt-2.5" onClick={() => void signOut()}>
+            Sign out
+          </button>
         </section>
         <section aria-labelledby="connection">
           <div className="head-row">
@@ -155,6 +160,21 @@ export default function System(): ReactNode {
       </div>
     </main>
   );
+}
+
+/** Ends this browser's session; what is left of the page is the door. */
+async function signOut(): Promise<void> {
+  try {
+    const answer = await fetch(serverUrl("logout"), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
+    if (!answer.ok) throw new Error(`The server refused: ${answer.status} ${answer.statusText}`);
+    location.assign(serverUrl("./"));
+  } catch (error) {
+    sayError(error);
+  }
 }
 
 /** What may still be written: a part of every file system is kept for root, so it is not simply the rest. */

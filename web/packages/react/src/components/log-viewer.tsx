@@ -46,7 +46,9 @@ const useBrowserLayoutEffect = typeof window === "undefined" ? useEffect : useLa
  * one scrolls up. Needs `@claudeops/react/styles.css` and a height of its own.
  *
  * ```tsx
- * <LogViewer executionId={id} style={{ height: 480 }} />
+ * <div style={{ height: 480 }}>
+ *   <LogViewer executionId={id} />
+ * </div>
  * ```
  */
 export function LogViewer(props: LogViewerProps): ReactNode {
