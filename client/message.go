@@ -33,6 +33,9 @@ type header struct {
 	id          string
 	executionID string
 	seq         uint64
+
+	// same is how the last line began, up to its seq: most lines begin as the one before.
+	same []byte
 }
 
 // event reports whether the message is a journaled one.
@@ -52,14 +55,23 @@ var kinds = func() map[string]string {
 // readHeader looks at a message just far enough. Events as the server writes them begin with type,
 // executionId and seq in this order and cost no JSON decoding; anything else is decoded.
 func readHeader(line []byte, h *header) error {
+	if len(h.same) > 0 {
+		if rest, ok := bytes.CutPrefix(line, h.same); ok {
+			if seq, rest, ok := cutNumber(rest); ok && len(rest) > 0 && (rest[0] == ',' || rest[0] == '}') {
+				h.seq = seq
+				return nil
+			}
+		}
+	}
 	if rest, ok := bytes.CutPrefix(line, []byte(`{"type":"`)); ok {
 		if kind, rest, ok := cutString(rest); ok {
 			if known, isEvent := kinds[string(kind)]; isEvent {
 				if rest, ok := bytes.CutPrefix(rest, []byte(`,"executionId":"`)); ok {
 					if id, rest, ok := cutString(rest); ok {
 						if rest, ok := bytes.CutPrefix(rest, []byte(`,"seq":`)); ok {
+							begin := line[:len(line)-len(rest)]
 							if seq, rest, ok := cutNumber(rest); ok && len(rest) > 0 && (rest[0] == ',' || rest[0] == '}') {
-								h.kind, h.id, h.seq = known, "", seq
+								h.kind, h.id, h.seq, h.same = known, "", seq, begin
 								if h.executionID != string(id) {
 									h.executionID = string(id)
 								}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,12 @@ func FuzzReadHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var got header
 		err := readHeader(line, &got)
+		// Whatever came before must not change what is read.
+		after := header{}
+		_ = readHeader([]byte(`{"type":"execution:log","executionId":"01jd0000000000000000000001","seq":1}`), &after)
+		if err2 := readHeader(line, &after); (err2 == nil) != (err == nil) || err == nil && (after.kind != got.kind || after.id != got.id || after.executionID != got.executionID || after.seq != got.seq) {
+			t.Errorf("%s: read %+v alone and %+v behind another", line, got, after)
+		}
 		var want struct {
 			Type        string `json:"type"`
 			ID          string `json:"id"`
@@ -174,4 +181,36 @@ func BenchmarkReadHeader(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func BenchmarkDispatch(b *testing.B) {
+	c, err := New("http://127.0.0.1:1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	const id, perFrame = "01jd0000000000000000000001", 1000
+	t := &topic{id: id, subscribers: map[*subscriber]struct{}{}, phase: live}
+	sub := &subscriber{topic: t, ready: make(chan struct{}, 1), emptied: make(chan struct{}, 1)}
+	t.subscribers[sub] = struct{}{}
+	c.topics[id] = t
+	d := &dispatcher{c: c, ctx: c.life}
+	seq := uint64(0)
+	frame := make([]byte, 0, 300*perFrame)
+	b.ReportAllocs()
+	bytes := 0
+	for b.Loop() {
+		frame = frame[:0]
+		for range perFrame {
+			seq++
+			frame = append(frame, `{"type":"execution:log","executionId":"`+id+`","seq":`...)
+			frame = strconv.AppendUint(frame, seq, 10)
+			frame = append(frame, `,"timestamp":"2026-11-22T20:11:32.417Z","level":"info","stream":"stdout","message":"line with some text as it is usual in logs, and a little more of it"}`+"\n"...)
+		}
+		bytes += len(frame)
+		if err := d.frame(frame); err != nil {
+			b.Fatal(err)
+		}
+		sub.queue, sub.bytes = nil, 0
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(seq), "ns/line")
 }

@@ -188,7 +188,10 @@ func TestCommandLine(t *testing.T) {
 		t.Parallel()
 		w.cli("version").check(t, 0, "claudeops ", "go1.")
 		w.cli("version", "--json").check(t, 0, `"go":"go1.`)
-		w.cli("nonsense").check(t, 1, "nonsense")
+		w.cli("nonsense").check(t, 2, "nonsense")
+		w.cli("cancle", "x").check(t, 2, "cancle", "cancel")
+		w.cli("logs", "--since", "1", "--tail", "1", "x").check(t, 2, "since")
+		w.cli().check(t, 0, "claudeops serve", "claudeops run system-health")
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -70,6 +71,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	code := exitFailure
+	if strings.HasPrefix(err.Error(), "if any flags in the group") {
+		code = exitUsage // cobra says so in its own words
+	}
 	var exit *exitError
 	if errors.As(err, &exit) {
 		code = exit.code
@@ -123,6 +127,8 @@ the execution was cancelled, or 1 when it failed without a code.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd) },
+		Args:              noSuchCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
@@ -136,12 +142,24 @@ the execution was cancelled, or 1 when it failed without a code.`,
 	flags.StringVar(&c.tokenFile, "token-file", "", "`file` with the token, for a server elsewhere")
 	flags.BoolVar(&c.json, "json", false, "print one JSON object a line")
 	flags.StringVar(&c.color, "color", "auto", "`when` to use colour: auto, always, never")
-	root.AddCommand(c.serveCommand(), c.runCommand(), c.logsCommand(), c.cancelCommand(), c.psCommand(), c.agentsCommand(),
+	root.AddCommand(c.serveCommand(), c.runCommand(), c.logsCommand(), c.cancelCommand(), c.psCommand(), c.topCommand(), c.agentsCommand(),
 		c.tokenCommand(), c.openCommand(), c.reindexCommand(), c.versionCommand())
 	for _, sub := range root.Commands() {
 		wrapArgs(sub)
 	}
 	return root
+}
+
+// noSuchCommand refuses what is no command, and names those it may have meant.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {
+		return usageError("there is no command %q; did you mean %s?", args[0], strings.Join(close, " or "))
+	}
+	return usageError("there is no command %q; claudeops help lists them", args[0])
 }
 
 // wrapArgs makes a wrong number of arguments a wrong use.
