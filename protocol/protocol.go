@@ -99,7 +99,7 @@ type Request struct {
 	CaseSensitive bool   `json:"caseSensitive,omitempty"`
 	Level         string `json:"level,omitempty"`
 	Stream        string `json:"stream,omitempty"`
-	From          *Seq   `json:"from,omitempty"`
+	From          *Seq   `json:"from,omitempty"`      // only events after it, or before it when direction is "previous"
 	Direction     string `json:"direction,omitempty"` // "next" (default) or "previous"
 	Limit         int    `json:"limit,omitempty"`
 
@@ -204,8 +204,10 @@ type LogsMatches struct {
 	ID          string  `json:"id,omitempty"`
 	ExecutionID string  `json:"executionId,omitempty"`
 	Matches     []Match `json:"matches"`
-	Total       int64   `json:"total"`    // counted so far
-	Complete    bool    `json:"complete"` // whether Total is final
+	Total       int64   `json:"total"`           // counted so far
+	Complete    bool    `json:"complete"`        // whether Total is final
+	Lost        uint64  `json:"lost,omitempty"`  // events so far that could not be searched: damaged, or no longer kept
+	Error       string  `json:"error,omitempty"` // why this execution of several could not be searched; the search goes on
 }
 
 // SystemStatus is a sample of the host. Sizes are bytes, shares percent.

@@ -526,6 +526,10 @@ export interface LogsMatchesMessage {
   readonly total: number;
   /** whether Total is final */
   readonly complete: boolean;
+  /** events so far that could not be searched: damaged, or no longer kept */
+  readonly lost?: number;
+  /** why this execution of several could not be searched; the search goes on */
+  readonly error?: string;
 }
 
 /** Begins an executions subscription, and begins it anew when a reader was too slow for the lifecycle events in between. */
@@ -668,6 +672,7 @@ export interface LogsSearchMessage {
   readonly caseSensitive?: boolean;
   readonly level?: Level;
   readonly stream?: Stream;
+  /** only events after it, or before it when direction is "previous" */
   readonly from?: number;
   /** "next" (default) or "previous" */
   readonly direction?: "next" | "previous";
@@ -751,7 +756,7 @@ export const shapes: Readonly<Record<string, string>> = {
   "execution:status": "id:s? executionId:s agentType:s status:s terminal:b head:n queuedAt:s startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? cost:n costEstimated:b? tokens:Tokens? model:s? exitCode:n? signal:s? reason:s? error:s? cancelledBy:s? processesReaped:n result:x? config:o? trigger:Trigger command:a? workdir:s? host:s? pid:n? droppedLines:n? droppedBytes:n?",
   "logs:subscribed": "id:s? executionId:s from:n head:n",
   "logs:gap": "executionId:s from:n to:n reason:s",
-  "logs:matches": "id:s? executionId:s? matches:SearchMatch[] total:n complete:b",
+  "logs:matches": "id:s? executionId:s? matches:SearchMatch[] total:n complete:b lost:n? error:s?",
   "executions:snapshot": "id:s? executions:ExecutionRecord[]",
   "system:status": "timestamp:s cpu:n memory:Usage disk:DiskUsage load:a executions:ExecutionCounts",
   "pong": "id:s? timestamp:x? serverTime:s",
