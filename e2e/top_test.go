@@ -196,7 +196,9 @@ func TestTop_on_a_terminal(t *testing.T) {
 		return strings.Contains(s, hostile+" ──") && strings.Contains(s, "␛]0;owned␇␛[2Jred ␛[31mtext ‹U+202E›gnp.exe    a tab")
 	})
 	top.press("\x1b[B") // the tail goes with the selection
-	top.await("the tail of the other", func(s string) bool { return !strings.Contains(s, hostile+" ──") && strings.Contains(s, "writer 01") })
+	top.await("the tail of the other", func(s string) bool {
+		return !strings.Contains(s, hostile+" ──") && strings.Contains(s, "writer 01")
+	})
 	top.press("\x1b") // a lone escape is the key
 	top.await("the tail is closed", func(s string) bool { return !strings.Contains(s, "──") })
 
