@@ -75,16 +75,18 @@ func (f *feed) close() {
 	f.opening.Lock()
 	defer f.opening.Unlock()
 	if !f.opened {
+		f.hub.ended.Done()
 		return
 	}
+	f.opened = false
 	f.unwatch()
 	close(f.done)
 	// The last reference may be given up by run itself, in the middle of a frame.
-	f.hub.ended.Go(func() {
+	go func() {
+		defer f.hub.ended.Done()
 		f.runner.Wait()
 		_ = f.reader.Close()
-	})
-	f.opened = false
+	}()
 }
 
 func (f *feed) grew(head journal.Position) {

@@ -134,6 +134,7 @@ func (h *Hub) acquire(id string) (*feed, error) {
 	if f == nil {
 		f = newFeed(h, id)
 		h.feeds[id] = f
+		h.ended.Add(1) // until it is closed
 	}
 	f.refs++
 	h.mu.Unlock()
