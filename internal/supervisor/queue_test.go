@@ -151,7 +151,7 @@ func TestQueue(t *testing.T) {
 		w := newWorld(t)
 		s := w.start()
 		ids := []string{s.execute(t, "one"), s.execute(t, "one"), s.execute(t, "one")}
-		r := w.machine.runner(ids[0])
+		w.machine.runner(ids[0])
 		s.untilStatus(t, ids[0], execution.Running)
 		w.catalogue.drop("one") // what waits knows all it needs
 		s = w.start()
@@ -162,8 +162,7 @@ func TestQueue(t *testing.T) {
 			}
 		}
 		for _, id := range ids {
-			r = w.machine.runner(id)
-			r.complete()
+			w.machine.runner(id).complete()
 			s.untilStatus(t, id, execution.Completed)
 			if n := w.machine.ranTimes(id); n != 1 {
 				t.Errorf("ran %d times", n)
