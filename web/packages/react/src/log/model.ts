@@ -486,7 +486,8 @@ export class LogModel {
       if (Math.abs(wanted - viewport.top) >= 1) scrollTo = wanted;
       viewport.top = wanted;
     }
-    const { first, last, y } = viewport.window(Math.min(600, viewport.height));
+    // At the end nothing is scrolled to: what lies above is drawn when somebody goes there.
+    const { first, last, y } = viewport.window(this.#follow ? 160 : Math.min(600, viewport.height));
     const rows: DrawnRow[] = [];
     const pages: number[] = [];
     this.#scanPaused = false;
