@@ -456,37 +456,56 @@ func TestClient_Transports(t *testing.T) {
 		}
 	})
 
-	t.Run("a_server_that_goes_silent_is_noticed", func(t *testing.T) {
-		t.Parallel()
-		f := newFake(t)
-		f.heartbeat = protocol.Heartbeat{IntervalMs: 50, TimeoutMs: 50}
-		id := executionID(1)
-		f.start(id)
-		lost := make(chan error, 100)
-		c := newClient(t, f, client.WithTransports(client.SSE), client.WithState(func(s client.State) {
-			if s.Err != nil {
-				lost <- s.Err
+	for _, transport := range []client.Transport{client.WebSocket, client.SSE} {
+		t.Run("a_way_that_goes_silent_is_noticed_by_"+string(transport), func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			f.heartbeat = protocol.Heartbeat{IntervalMs: 100, TimeoutMs: 100}
+			id := executionID(1)
+			f.start(id)
+			way := newWay(t, f.Listener.Addr().String())
+			lost := make(chan error, 1000)
+			c, err := client.New("http://"+way.address()+"/base", client.WithToken(token), client.WithTransports(transport),
+				client.WithBackoff(time.Millisecond, 20*time.Millisecond), client.WithHandshakeTimeout(300*time.Millisecond),
+				client.WithState(func(s client.State) {
+					if s.Status != client.Connected && s.Err != nil {
+						lost <- s.Err
+					}
+				}))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}))
-		ctx, cancel := context.WithCancel(testContext(t))
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, _ = follow(ctx, c, protocol.Cursor{ExecutionID: id}, nil)
-		}()
-		// The fake's streams send no comments by themselves, so they look dead.
-		select {
-		case err := <-lost:
-			var closed *client.CloseError
-			if !errors.As(err, &closed) || closed.Code != protocol.CloseHeartbeat {
-				t.Errorf("noticed as %v", err)
+			defer c.Close()
+			ctx := testContext(t)
+			done := make(chan error, 1)
+			first := make(chan struct{})
+			go func() {
+				last, err := follow(ctx, c, protocol.Cursor{ExecutionID: id}, func(e protocol.Event) {
+					if e.Seq == 1 {
+						close(first)
+					}
+				})
+				if err == nil && last != 102 {
+					err = fmt.Errorf("it ended at %d, want 102", last)
+				}
+				done <- err
+			}()
+			<-first
+			way.block()
+			f.log(id, 100)
+			f.complete(id)
+			for {
+				var closed *client.CloseError
+				if err := <-lost; errors.As(err, &closed) && closed.Code == protocol.CloseHeartbeat {
+					break
+				}
 			}
-		case <-ctx.Done():
-			t.Error("never noticed")
-		}
-		cancel()
-		<-done
-	})
+			way.unblock()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
 }
 
 func TestClient_Credential(t *testing.T) {

@@ -136,7 +136,7 @@ func (l *wsLink) read(ctx context.Context, deliver func([]byte) error) error {
 	defer cancel(nil)
 	var slab []byte
 	for {
-		frame, rest, err := readFrame(ctx, l.conn, slab)
+		frame, rest, err := l.readFrame(ctx, slab)
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 				return cause
@@ -144,7 +144,6 @@ func (l *wsLink) read(ctx context.Context, deliver func([]byte) error) error {
 			return closeError(err)
 		}
 		slab = rest
-		l.hear()
 		l.handing.Store(true)
 		err = deliver(frame)
 		l.hear()
@@ -157,9 +156,9 @@ func (l *wsLink) read(ctx context.Context, deliver func([]byte) error) error {
 
 // readFrame reads one message into slab, or a larger one, and gives what is left of the slab for the
 // next: frames are kept for as long as their events wait, so a buffer is never used twice.
-func readFrame(ctx context.Context, conn *websocket.Conn, slab []byte) (frame, rest []byte, err error) {
+func (l *wsLink) readFrame(ctx context.Context, slab []byte) (frame, rest []byte, err error) {
 	const least, most = 16 << 10, 512 << 10
-	kind, r, err := conn.Reader(ctx)
+	kind, r, err := l.conn.Reader(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -178,6 +177,7 @@ func readFrame(ctx context.Context, conn *websocket.Conn, slab []byte) (frame, r
 		}
 		m, err := r.Read(slab[n:cap(slab)])
 		n += m
+		l.hear() // a large frame on a slow way is a sign of life long before it is whole
 		if err == io.EOF {
 			break
 		}
