@@ -224,7 +224,7 @@ func TestRecovery_PowerLoss(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	totals := struct{ durable, left, lost uint64 }{}
-	for run := range 60 {
+	for run := range 30 {
 		random := rand.New(rand.NewPCG(seed, uint64(run)))
 		dir, id := t.TempDir(), journaltest.NewID()
 		durable := uint64(0)
