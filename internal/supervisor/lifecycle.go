@@ -41,3 +41,16 @@ func (s *Supervisor) Lifecycle(fn func(line []byte, e *execution.Event, rec exec
 		s.told.list = slices.DeleteFunc(slices.Clone(s.told.list), func(other *subscriber) bool { return other == added })
 	}
 }
+
+// logEvent leaves a trace of an execution's beginning and end in the server's log.
+func (s *Supervisor) logEvent(e *execution.Event, rec execution.Record) {
+	switch {
+	case e.Type == execution.TypeStarted:
+		s.log.Info("execution started", "executionId", rec.ExecutionID, "agent", rec.AgentType, "pid", rec.PID)
+	case e.Terminal() && rec.Status == execution.Completed:
+		s.log.Info("execution ended", "executionId", rec.ExecutionID, "agent", rec.AgentType, "status", rec.Status, "durationMs", rec.DurationMs)
+	case e.Terminal():
+		s.log.Info("execution ended", "executionId", rec.ExecutionID, "agent", rec.AgentType, "status", rec.Status, "durationMs", rec.DurationMs,
+			"reason", rec.Reason, "processesReaped", rec.ProcessesReaped)
+	}
+}

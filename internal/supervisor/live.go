@@ -129,6 +129,9 @@ func (s *Supervisor) observe(l *live, line []byte, e *execution.Event, at journa
 		s.told.tell(line, e, rec)
 	}
 	l.order.Unlock()
+	if isNew {
+		s.logEvent(e, rec)
+	}
 	l.tell(at, ends)
 	if ends {
 		s.schedule()
