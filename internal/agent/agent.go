@@ -54,7 +54,7 @@ type Definition struct {
 	Concurrency int      // runs at a time; 0 as many as the server allows
 	MaxOutput   int64    // bytes; 0 no limit
 	Budget      Budget   // 0 no limit
-	Mask        []string // RE2 expressions masked in output, beside the secrets
+	Mask        []string // texts masked in output, beside the secrets
 
 	File string // where it was read; empty for what is built in
 

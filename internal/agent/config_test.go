@@ -194,7 +194,7 @@ func TestResolve_secrets(t *testing.T) {
 	t.Parallel()
 	d := mustParse(t, withParameters+`
 env: {DB_PASSWORD: from-the-file, PLAIN: not-a-secret}
-mask: [literal-text, {regex: "sk-[0-9]+"}]
+mask: [literal-text]
 `)
 	_, err := d.Resolve(json.RawMessage(`{"host":"web","password":"hunter\"22","pin":123456,"accounts":[{"user":"ann","secret":"s3cr3t-of-ann"},{"user":"bob","secret":null}],"keys":{"ssh":"line one\nline two"}}`))
 	if err == nil {
@@ -224,9 +224,6 @@ mask: [literal-text, {regex: "sk-[0-9]+"}]
 		if i > 0 && len(s) > len(inv.Secrets[i-1]) {
 			t.Errorf("%q comes after the shorter %q", s, inv.Secrets[i-1])
 		}
-	}
-	if diff := cmp.Diff([]string{"sk-[0-9]+"}, inv.Mask); diff != "" {
-		t.Error(diff)
 	}
 	if !strings.Contains(string(inv.Config), `hunter\"22`) {
 		t.Error("the agent itself must get the secret")

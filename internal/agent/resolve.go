@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -24,7 +23,6 @@ type Invocation struct {
 	Config       json.RawMessage
 	MaskedConfig json.RawMessage // Config with secrets masked: what may be shown and stored
 	Secrets      []string        // literal texts to mask in output, longest first
-	Mask         []string        // RE2 expressions to mask in output
 }
 
 // inherited are the variables of the server that an agent gets. LC_* comes with them. Nothing
@@ -78,7 +76,6 @@ func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
 		inv.Secrets = append(inv.Secrets, spellings(valueText(value))...)
 	}
 	inv.Secrets = longestFirst(inv.Secrets)
-	inv.Mask = append(inv.Mask, d.expressions()...)
 	if inv.Workdir, err = d.resolveWorkdir(lookup); err != nil {
 		return nil, err
 	}
@@ -92,21 +89,6 @@ func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
 		return nil, err
 	}
 	return inv, nil
-}
-
-// expressions are the entries of mask that are not plain texts, which Secrets has.
-func (d *Definition) expressions() []string {
-	plain := map[string]bool{}
-	for _, literal := range d.literals {
-		plain[regexp.QuoteMeta(literal)] = true
-	}
-	var list []string
-	for _, expression := range d.Mask {
-		if !plain[expression] {
-			list = append(list, expression)
-		}
-	}
-	return list
 }
 
 // valueText is how a parameter reaches a program: text as it is, everything else as JSON.
