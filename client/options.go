@@ -26,7 +26,6 @@ type config struct {
 	transports   []Transport
 	httpClient   *http.Client
 	userAgent    string
-	origin       string
 	compress     *bool
 	onState      func(State)
 

@@ -92,7 +92,7 @@ func (x *terminal) show(text string) {
 			if n < 0 {
 				n = len(text)
 			}
-			if strings.ContainsAny(text[:n], "\a\b\x9b\x7f") {
+			if strings.ContainsAny(text[:n], "\a\b\u009b\x7f") {
 				x.t.Errorf("control characters reach the terminal: %q", text[:n])
 			}
 			x.lines[x.row] += text[:n]
