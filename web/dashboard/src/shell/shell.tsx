@@ -13,8 +13,24 @@ import { moveRow, openRow } from "./rows.ts";
 import { Bottom, PLACES, Top } from "./top.tsx";
 
 const loadPalette = () => import("./palette.tsx");
+const loadShortcuts = () => import("./shortcuts.tsx");
 const Palette = lazy(loadPalette);
-const Shortcuts = lazy(() => import("./shortcuts.tsx"));
+const Shortcuts = lazy(loadShortcuts);
+
+/**
+ * Loaded while nothing else is to do: what one types right after ⌘K must not be lost to a file that
+ * is on its way, and a server that has gone away must not take half the page with it.
+ */
+const LATER = [
+  loadPalette,
+  loadShortcuts,
+  () => import("../parts/run-dialog.tsx"),
+  () => import("../parts/report.tsx"),
+  () => import("../pages/execution.tsx"),
+  () => import("../pages/history.tsx"),
+  () => import("../pages/agents.tsx"),
+  () => import("../pages/agent.tsx"),
+];
 
 /** What surrounds every page: the bar, the keys, what can be opened from anywhere. */
 export function Shell(): ReactNode {
@@ -62,9 +78,11 @@ function Frame(): ReactNode {
     if (openSince !== null) void client.invalidateQueries();
   }, [client, openSince]);
 
-  // What one types right after ⌘K must not be lost to a file that is still on its way.
   useEffect(() => {
-    const timer = setTimeout(() => void loadPalette(), 1500);
+    const timer = setTimeout(() => {
+      // One that fails is loaded when it is wanted.
+      for (const load of LATER) load().catch(() => {});
+    }, 1500);
     return () => clearTimeout(timer);
   }, []);
 
