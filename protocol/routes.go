@@ -27,6 +27,8 @@ var RoutePermission = map[string][]string{
 	"POST /api/executions/{id}/cancel": {PermCancel},
 	"GET /api/executions/{id}/events":  {PermRead},
 	"GET /api/executions/{id}/log":     {PermRead},
+	"GET /api/executions/{id}/search":  {PermRead},
+	"GET /api/search":                  {PermRead},
 	"GET /api/costs":                   {PermRead},
 	"GET /api/system":                  {PermSystem},
 

@@ -64,7 +64,7 @@ func newDoor(t testing.TB, change func(*Options)) *door {
 		t.Fatal(err)
 	}
 	d.supervisor = newBookkeeper(store)
-	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: noSearch{}, Assets: doorAssets, Version: "1.2.3"}
+	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Assets: doorAssets, Version: "1.2.3"}
 	if change != nil {
 		change(&opts)
 	}
@@ -422,10 +422,4 @@ type constantHost struct{}
 
 func (constantHost) Sample(context.Context) (protocol.SystemStatus, error) {
 	return protocol.SystemStatus{Timestamp: execution.At(time.Now()), CPU: 12.5, Disk: protocol.DiskUsage{Path: "/"}}, nil
-}
-
-type noSearch struct{}
-
-func (noSearch) Execution(context.Context, string, search.Query, func(search.Result) error) (search.Result, error) {
-	return search.Result{Complete: true}, nil
 }

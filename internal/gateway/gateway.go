@@ -178,6 +178,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerAgents()
 	g.registerExecutions()
 	g.registerStreams()
+	g.registerSearch()
 	for pattern, handler := range g.liveRoutes() {
 		if strings.HasPrefix(pattern, "GET ") {
 			handler = withoutDeadlines(handler)

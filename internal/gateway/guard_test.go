@@ -37,6 +37,8 @@ func examples(id string) map[string][3]string {
 		"POST /api/executions/{id}/cancel": {"POST", "/api/executions/" + id + "/cancel", `{"reason":"r"}`},
 		"GET /api/executions/{id}/events":  {"GET", "/api/executions/" + id + "/events", ""},
 		"GET /api/executions/{id}/log":     {"GET", "/api/executions/" + id + "/log", ""},
+		"GET /api/executions/{id}/search":  {"GET", "/api/executions/" + id + "/search?query=a", ""},
+		"GET /api/search":                  {"GET", "/api/search?query=a", ""},
 		"GET /api/costs":                   {"GET", "/api/costs", ""},
 		"GET /api/system":                  {"GET", "/api/system", ""},
 		"GET /api/ws":                      {"GET", "/api/ws", ""},

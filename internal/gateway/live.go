@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -48,8 +49,9 @@ type sampler interface {
 	Sample(ctx context.Context) (protocol.SystemStatus, error)
 }
 
-// searcher finds log lines of one execution.
+// searcher finds log lines, of one execution or of many.
 type searcher interface {
+	Across(ctx context.Context, ids iter.Seq2[string, error], q search.Query, found func(search.Result) error) (search.Result, error)
 	Execution(ctx context.Context, id string, q search.Query, found func(search.Result) error) (search.Result, error)
 }
 

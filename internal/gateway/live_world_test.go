@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -237,6 +238,10 @@ func (w *world) Execution(_ context.Context, id string, q search.Query, found fu
 	}
 	r.Matches = nil
 	return r, nil
+}
+
+func (w *world) Across(ctx context.Context, ids iter.Seq2[string, error], q search.Query, found func(search.Result) error) (search.Result, error) {
+	return search.New(w.store).Across(ctx, ids, q, found)
 }
 
 type noAgents struct{}

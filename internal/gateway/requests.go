@@ -99,7 +99,7 @@ func (l *live) answerSearch(ctx context.Context, to receiver, req *protocol.Requ
 		}
 		to.answer(protocol.LogsMatches{
 			Type: protocol.TypeLogsMatches, ID: req.ID, ExecutionID: req.ExecutionID,
-			Matches: matches, Total: r.Total, Complete: r.Complete,
+			Matches: matches, Total: r.Total, Complete: r.Complete, Lost: r.Lost,
 		})
 	}
 	result, err := l.search.Execution(ctx, req.ExecutionID, query, func(r search.Result) error {
@@ -112,7 +112,7 @@ func (l *live) answerSearch(ctx context.Context, to receiver, req *protocol.Requ
 		}
 		return
 	}
-	if len(result.Matches) > 0 || result.Total == 0 {
+	if len(result.Matches) > 0 || result.Total == 0 || result.Lost > 0 {
 		send(result)
 	}
 	to.answer(protocol.Ack{Type: protocol.TypeAck, ID: req.ID, ExecutionID: req.ExecutionID, Total: &result.Total, Complete: &result.Complete})

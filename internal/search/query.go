@@ -42,3 +42,9 @@ type Result struct {
 	// goes on with the next, but is not complete.
 	Err error
 }
+
+// Check says whether the query can be carried out; if not, with code bad_request and for a person.
+func (q Query) Check() error {
+	_, err := newMatcher(q)
+	return err
+}
