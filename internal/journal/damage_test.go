@@ -107,6 +107,12 @@ func keep(t *testing.T, closed bool, counts ...uint64) kept {
 // is nil.
 func (k *kept) hold(t *testing.T, data, index []byte) *journal.Files {
 	t.Helper()
+	store, _ := k.holdFiles(t, data, index)
+	return store
+}
+
+func (k *kept) holdFiles(t *testing.T, data, index []byte) (*journal.Files, *memoryLayer) {
+	t.Helper()
 	memory := newMemory()
 	memory.files[k.id+"/"+journal.DataName] = &memoryFile{bytes.Clone(data)}
 	if index != nil {
@@ -116,7 +122,7 @@ func (k *kept) hold(t *testing.T, data, index []byte) *journal.Files {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store
+	return store, memory
 }
 
 // put makes the execution in a store of files, with the given contents; no index when that is nil.
@@ -218,7 +224,7 @@ func TestRecovery_Tails(t *testing.T) {
 						index = index[:max(16, len(index)-32)]
 					}
 					b := tail(&k)
-					store := k.hold(t, append(bytes.Clone(k.data), b...), index)
+					store, memory := k.holdFiles(t, append(bytes.Clone(k.data), b...), index)
 					if a, err := k.audit(store); err != nil || a.Events != n || a.Gaps != nil {
 						t.Errorf("before recovery: %+v, %v; want %d events", a, err, n)
 					}
@@ -231,6 +237,9 @@ func TestRecovery_Tails(t *testing.T) {
 					}
 					if recovery.CutBytes != int64(len(b)) || recovery.CutFrom != n+1 || recovery.Reason == "" || w.Head().Seq != n {
 						t.Errorf("%+v, head %+v; want %d bytes cut from event %d on", recovery, w.Head(), len(b), n+1)
+					}
+					if got := memory.files[k.id+"/"+journal.DataName].b; !bytes.Equal(got, k.data) {
+						t.Errorf("after recovery the file has %d bytes, want %d", len(got), len(k.data))
 					}
 					if err := errorsOf(k.append(w, 1500), w.Close()); err != nil {
 						t.Fatal(err)
@@ -391,6 +400,30 @@ func TestReader_DamageInTheMiddle(t *testing.T) {
 					}
 					locateAgrees(t, store, &k, b)
 				})
+			}
+		}
+	}
+}
+
+// Two events that have become one, for the newline between them is lost, are not taken for the first.
+func TestReader_MergedEvents(t *testing.T) {
+	t.Parallel()
+	k := keep(t, true, 1500)
+	for _, at := range []uint64{1, 2, 500, 1023, 1024, 1025, 1400, 1498} {
+		data := bytes.Clone(k.data)
+		data[len(bytes.Join(k.lines[:at], nil))-1] = ' '
+		store := k.hold(t, data, nil)
+		for _, when := range []string{"before", "after"} {
+			a, err := k.audit(store)
+			if err != nil || a.End.Seq != k.events || len(a.Gaps) == 0 || a.Gaps[0].From != at || a.Gaps[len(a.Gaps)-1].To != at+1 || a.Lost() != 2 {
+				t.Errorf("events %d and %d, %s recovery: %+v, %v", at, at+1, when, a, err)
+			}
+			w, recovery, err := store.Append(k.id)
+			if err != nil || recovery != (journal.Recovery{}) || w.Head().Seq != k.events {
+				t.Fatalf("Append: %+v, %v", recovery, err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}

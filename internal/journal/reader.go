@@ -207,10 +207,7 @@ func (v *view) readLines(at, last Position, buf, scratch []byte) (int, Position,
 		} else if n < len(window) {
 			window, whole = window[:n], true
 		}
-		run := v.format.run(window, at.Seq+1, last.Seq-at.Seq, quick)
-		if run.stop == stopInvalid && run.events > 0 && !plausible(window[run.last:run.bytes], strict) {
-			run.bytes, run.events = run.last, run.events-1
-		}
+		run := v.format.sureRun(window, at.Seq+1, last.Seq-at.Seq, quick)
 		if run.events > 0 {
 			return run.bytes, Position{at.Seq + run.events, at.Offset + int64(run.bytes)}, nil, nil
 		}

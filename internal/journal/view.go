@@ -163,8 +163,7 @@ func (v *view) found(known int, found []block, head Position, size int64) {
 }
 
 // walk goes from a position to the end of the bytes, and gives the full blocks that end there. It
-// is not ok when what comes first is neither the next event nor the beginning of it. The very last
-// event must be JSON to its end, for it may have been torn.
+// is not ok when what comes first is neither the next event nor the beginning of it.
 func (v *view) walk(from Position, size int64) (found []block, end Position, ok bool, err error) {
 	w := walker{src: v.src, format: v.format, pos: from, limit: size}
 	ok = true
@@ -178,9 +177,6 @@ func (v *view) walk(from Position, size int64) (found []block, end Position, ok 
 		}
 		if p.kind == pieceNone {
 			return found, w.pos, ok, nil
-		}
-		if p.kind == pieceEvents && w.pos.Offset == size && !plausible(p.events[p.last:], strict) {
-			return found, Position{w.pos.Seq - 1, p.from.Offset + int64(p.last)}, ok, nil
 		}
 		if w.pos.Seq == last {
 			found = append(found, builtBlock(w.pos.Offset))

@@ -75,14 +75,7 @@ func (w *walker) next(maxSeq uint64) (piece, error) {
 		if len(window) == 0 {
 			break
 		}
-		r := w.format.run(window, w.pos.Seq+1, maxSeq-w.pos.Seq, w.check)
-		if r.stop == stopInvalid && r.events > 0 && !plausible(window[r.last:r.bytes], strict) {
-			// What precedes damage may have swallowed some of it.
-			r.bytes, r.events = r.last, r.events-1
-			if r.events > 0 {
-				r = w.format.run(window[:r.bytes], w.pos.Seq+1, r.events, w.check)
-			}
-		}
+		r := w.format.sureRun(window, w.pos.Seq+1, maxSeq-w.pos.Seq, w.check)
 		if r.events > 0 {
 			from := w.pos
 			w.pos = Position{from.Seq + r.events, from.Offset + int64(r.bytes)}
