@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 . scripts/requirements.sh
 need_go
 need_node
+[ -x bin/claudeops ] || scripts/build.sh
 go run ./bench/spine "$@"
 
 [ -d bench/peers/node/node_modules ] || (cd bench/peers/node && npm ci --no-audit --no-fund --loglevel=error)
