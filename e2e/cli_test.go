@@ -114,6 +114,7 @@ func TestCommandLine(t *testing.T) {
 
 	t.Run("ids_may_be_cut_short", func(t *testing.T) {
 		t.Parallel()
+		w.cli("run", "speaker", "-c", "word=other").check(t, 0)
 		id := strings.TrimSpace(w.cli("run", "-d", "sleeper").stdout)
 		w.cli("logs", "-q", id[:22]).check(t, 0)
 		w.cli("cancel", id[:22]).check(t, 0, id, "stopped")
