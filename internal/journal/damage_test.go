@@ -405,6 +405,108 @@ func TestReader_DamageInTheMiddle(t *testing.T) {
 	}
 }
 
+// Where a disk has lost even what it said it had, the end of the journal goes, and no more.
+func TestRecovery_SyncedEndLost(t *testing.T) {
+	t.Parallel()
+	for name, counts := range map[string][]uint64{
+		"at the end of a block":    {3072},
+		"past the end":             {3072, 300},
+		"blocks synced one by one": {1024, 1024, 1024},
+	} {
+		k := keep(t, true, counts...)
+		for _, left := range []uint64{0, 1, 500, 1023, 1024, 1025, 2047, 2048, 3000, 3071} {
+			for _, how := range []string{"zeros", "gone"} {
+				from := len(bytes.Join(k.lines[:left], nil))
+				data := bytes.Clone(k.data)
+				if how == "zeros" {
+					clear(data[from+20:]) // in the middle of an event
+				} else {
+					data = data[:from+20]
+				}
+				store := k.hold(t, data, k.index)
+				w, recovery, err := store.Append(k.id)
+				if err != nil || recovery.CutFrom != left+1 || recovery.CutBytes != int64(len(data)-from) || w.Head().Seq != left {
+					t.Errorf("%s, %s after %d: %+v, %v; want all of it cut that follows", name, how, left, recovery, err)
+					continue
+				}
+				if err := errorsOf(k.append(w, 1100), w.Close()); err != nil {
+					t.Fatal(err)
+				}
+				k.mustAudit(t, store, left+1100)
+			}
+		}
+	}
+}
+
+// A reader that saw events which were then taken back, because not all of their batch could be
+// written, finds its way when others have taken their place.
+func TestReader_EventsTakenBack(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []uint64{0, 10, 1024, 1500} {
+		for _, ghosts := range []uint64{1, 30, 2500} {
+			for _, after := range []uint64{3, 1200, 5000} { // they end before and past where the others did
+				t.Run(fmt.Sprintf("%d_kept/%d_taken_back/%d_after", kept, ghosts, after), func(t *testing.T) {
+					t.Parallel()
+					takeBack(t, kept, ghosts, after)
+				})
+			}
+		}
+	}
+}
+
+func takeBack(t *testing.T, kept, ghosts, after uint64) {
+	id := journaltest.NewID()
+	memory := newMemory()
+	store, err := journal.OpenDir(t.Name(), journal.WithLayer(memory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := store.Create(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := store.Open(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept > 0 {
+		if err := appendLines(w, id, kept); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := memory.files[id+"/"+journal.DataName]
+	file.b = append(file.b, journaltest.Lines(id, kept+1, kept+ghosts)...)
+	if head, err := r.Head(); err != nil || head.Seq != kept+ghosts {
+		t.Fatalf("%+v, %v", head, err)
+	}
+	file.b = file.b[:w.Head().Offset]
+	line := func(seq uint64) []byte {
+		if seq <= kept {
+			return journaltest.Line(id, seq)
+		}
+		return fmt.Appendf(nil, `{"type":"execution:log","executionId":"%s","seq":%d,"message":"another"}`+"\n", id, seq)
+	}
+	for _, more := range []uint64{after, 9000} {
+		for seq := w.Head().Seq + 1; seq <= kept+more; seq++ {
+			if _, err := w.Append(line(seq), 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, err := journaltest.Audit(r, id, journal.Position{}, make([]byte, 64<<10), line)
+		if err != nil || a.End != w.Head() || a.Gaps != nil {
+			t.Errorf("%+v, %v; want the end at %+v", a, err, w.Head())
+		}
+		for seq := uint64(0); seq <= a.End.Seq; seq += 511 {
+			if at, gap, err := r.Locate(seq); err != nil || gap != nil || at.Seq != seq {
+				t.Errorf("Locate(%d) gives %+v, %+v, %v", seq, at, gap, err)
+			}
+		}
+	}
+	if err := errorsOf(r.Close(), w.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
 // Two events that have become one, for the newline between them is lost, are not taken for the first.
 func TestReader_MergedEvents(t *testing.T) {
 	t.Parallel()

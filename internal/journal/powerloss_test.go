@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -27,6 +28,21 @@ type forgetfulLayer struct {
 	mu    sync.Mutex
 	files map[string]*forgetfulContents
 	named map[string]bool // names whose directory has been synced since
+
+	left int    // so many changes and syncs are let pass before the plug is pulled
+	pull func() // pulls it; called once, with mu held
+}
+
+// next counts a change or sync that is about to be.
+func (l *forgetfulLayer) nextLocked() {
+	if l.left--; l.left == 0 {
+		l.pull()
+	}
+}
+
+// Lock takes no lock: a writer that was killed can't let go of it here.
+func (l *forgetfulLayer) Lock(string, string) (journal.Lock, string, error) {
+	return io.NopCloser(nil), "", nil
 }
 
 type forgetfulContents struct {
@@ -83,6 +99,7 @@ func newForgetful(t *testing.T, dir string) (*journal.Files, *forgetfulLayer) {
 func (l *forgetfulLayer) SyncDir(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.nextLocked()
 	entries, err := os.ReadDir(filepath.Join(l.dir, name))
 	for _, e := range entries {
 		l.named[path.Join(name, e.Name())] = true
@@ -126,6 +143,7 @@ type forgetfulFile struct {
 func (f *forgetfulFile) changed(c change) {
 	f.layer.mu.Lock()
 	defer f.layer.mu.Unlock()
+	f.layer.nextLocked()
 	contents := f.layer.files[f.name]
 	contents.since = append(contents.since, c)
 }
@@ -143,6 +161,7 @@ func (f *forgetfulFile) Truncate(size int64) error {
 func (f *forgetfulFile) Sync() error {
 	f.layer.mu.Lock()
 	defer f.layer.mu.Unlock()
+	f.layer.nextLocked()
 	contents := f.layer.files[f.name]
 	for _, c := range contents.since {
 		contents.durable = c.apply(contents.durable)
@@ -163,11 +182,9 @@ func (c *change) apply(b []byte) []byte {
 	return b
 }
 
-// pullPlug makes a directory of what is left after power loss.
-func (l *forgetfulLayer) pullPlug(t *testing.T, random *rand.Rand) (dir string) {
+// pullPlugLocked makes a directory of what is left after power loss.
+func (l *forgetfulLayer) pullPlugLocked(t *testing.T, random *rand.Rand) (dir string) {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	dir = t.TempDir()
 	for _, name := range slices.Sorted(maps.Keys(l.files)) {
 		if (!l.named[name] || !l.named[path.Dir(name)]) && random.IntN(2) == 0 {
@@ -218,82 +235,121 @@ func (c *forgetfulContents) left(random *rand.Rand) []byte {
 }
 
 // What was synced is there after power loss, unaltered; what was not is there, or is gone, or is a
-// gap, but never something else. Three times over, on what is left each time.
+// gap, but never something else. Three times over, on what is left each time. The plug is pulled at
+// any change or sync, in the middle of recovery too, and writers are killed in between.
 func TestRecovery_PowerLoss(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	totals := struct{ durable, left, lost uint64 }{}
+	var totals lossTotals
 	for run := range 30 {
-		random := rand.New(rand.NewPCG(seed, uint64(run)))
-		dir, id := t.TempDir(), journaltest.NewID()
-		durable := uint64(0)
-		known := map[uint64]bool{} // lost before they were durable
-		for generation := range 3 {
-			store, layer := newForgetful(t, dir)
-			before := journaltest.Account{}
-			if generation > 0 {
-				var err error
-				if before, err = auditOne(store, id); errors.Is(err, journal.ErrNotFound) && durable == 0 {
-					before, err = journaltest.Account{}, nil
-				} else if err != nil {
-					t.Fatalf("run %d.%d: %v", run, generation, err)
-				}
-				checkLoss(t, run, before, durable, known)
-			}
-			w, err := store.Create(id)
-			if errors.Is(err, journal.ErrExists) {
-				w, _, err = store.Append(id)
-			}
-			if err != nil {
-				t.Fatalf("run %d.%d: %v", run, generation, err)
-			}
-			if w.Head().Seq < durable {
-				t.Fatalf("run %d.%d: goes on after %d, durable are %d", run, generation, w.Head().Seq, durable)
-			}
-			after, err := auditOne(store, id)
-			if err != nil || after.End != w.Head() {
-				t.Fatalf("run %d.%d: recovered to %+v, read %+v, %v", run, generation, w.Head(), after, err)
-			}
-			checkLoss(t, run, after, durable, known)
-			for _, g := range after.Gaps {
-				for seq := g.From; seq <= g.To; seq++ {
-					known[seq] = true
-				}
-			}
-			totals.durable += durable
-			totals.left += after.Events
-			totals.lost += after.Lost()
-			for range 1 + random.IntN(15) {
-				if err := appendLines(w, id, 1+random.Uint64N([]uint64{3, 40, 700}[random.IntN(3)])); err != nil {
-					t.Fatal(err)
-				}
-				if random.IntN(4) == 0 {
-					if err := w.Sync(); err != nil {
-						t.Fatal(err)
-					}
-					durable = w.Head().Seq
-				}
-			}
-			dir = layer.pullPlug(t, random)
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
+		p := powerLoss{t: t, random: rand.New(rand.NewPCG(seed, uint64(run))), id: journaltest.NewID(), known: map[uint64]bool{}, totals: &totals}
+		p.dir = t.TempDir()
+		for p.generation = range 3 {
+			p.live()
+			if t.Failed() {
+				t.Fatalf("run %d", run)
 			}
 		}
 	}
-	t.Logf("durable %d / left %d / in gaps %d", totals.durable, totals.left, totals.lost)
+	t.Logf("durable %d / left %d / in gaps %d / killed %d", totals.durable, totals.left, totals.lost, totals.killed)
 }
 
-// checkLoss holds what was read against what must be there.
-func checkLoss(t *testing.T, run int, a journaltest.Account, durable uint64, known map[uint64]bool) {
-	t.Helper()
-	if a.End.Seq < durable {
-		t.Fatalf("run %d: the journal ends at %d, durable are %d", run, a.End.Seq, durable)
+type lossTotals struct{ durable, left, lost, killed uint64 }
+
+// powerLoss is an execution that loses power again and again.
+type powerLoss struct {
+	t          *testing.T
+	random     *rand.Rand
+	id         string
+	dir        string // of what is left
+	generation int
+	durable    uint64          // events that were synced when the power went
+	known      map[uint64]bool // those lost before they were durable
+	totals     *lossTotals
+}
+
+// live takes what is left over, appends to it, and loses power somewhere on the way.
+func (p *powerLoss) live() {
+	t, id := p.t, p.id
+	store, layer := newForgetful(t, p.dir)
+	if p.generation > 0 {
+		before, err := auditOne(store, id)
+		if err != nil && (p.durable > 0 || !errors.Is(err, journal.ErrNotFound)) {
+			t.Fatal(err)
+		}
+		p.check(before)
+	}
+	durable, pulled := p.durable, ""
+	layer.left = 1 + p.random.IntN(60)
+	layer.pull = func() { pulled, p.durable = layer.pullPlugLocked(t, p.random), durable }
+
+	w := p.open(store)
+	for range 1 + p.random.IntN(15) {
+		if err := appendLines(w, id, 1+p.random.Uint64N([]uint64{3, 40, 700}[p.random.IntN(3)])); err != nil {
+			t.Fatal(err)
+		}
+		switch p.random.IntN(8) {
+		case 0, 1:
+			if err := w.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			durable = w.Head().Seq
+		case 2: // killed, and another takes over what may not have been synced
+			p.totals.killed++
+			head := w.Head()
+			if w = p.open(store); w.Head() != head {
+				t.Fatalf("killed after %+v, goes on after %+v", head, w.Head())
+			}
+		}
+	}
+	layer.mu.Lock()
+	if pulled == "" {
+		layer.pull()
+	}
+	layer.left = 0
+	layer.mu.Unlock()
+	p.dir = pulled
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open creates the execution or takes it over, and looks at what it finds.
+func (p *powerLoss) open(store *journal.Files) journal.Writer {
+	w, err := store.Create(p.id)
+	if errors.Is(err, journal.ErrExists) {
+		w, _, err = store.Append(p.id)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	a, err := auditOne(store, p.id)
+	if err != nil || a.End != w.Head() {
+		p.t.Fatalf("recovered to %+v, read %+v, %v", w.Head(), a, err)
+	}
+	p.check(a)
+	for _, g := range a.Gaps {
+		for seq := g.From; seq <= g.To; seq++ {
+			p.known[seq] = true
+		}
+	}
+	p.totals.durable += p.durable
+	p.totals.left += a.Events
+	p.totals.lost += a.Lost()
+	return w
+}
+
+// check holds what was read against what must be there.
+func (p *powerLoss) check(a journaltest.Account) {
+	if a.End.Seq < p.durable {
+		p.t.Errorf("generation %d: the journal ends at %d, durable are %d", p.generation, a.End.Seq, p.durable)
 	}
 	for _, g := range a.Gaps {
-		for seq := g.From; seq <= min(g.To, durable); seq++ {
-			if !known[seq] {
-				t.Fatalf("run %d: gap %+v, durable are %d", run, g, durable)
+		for seq := g.From; seq <= min(g.To, p.durable); seq++ {
+			if !p.known[seq] {
+				p.t.Errorf("generation %d: gap %+v, durable are %d", p.generation, g, p.durable)
+				break
 			}
 		}
 	}

@@ -190,11 +190,13 @@ func builtBlock(end int64) block {
 }
 
 // shrinkLocked forgets what is no longer there: a writer has cut off what it could not write whole.
+// Of what was there before, only what the index vouches for is sure to be there still.
 func (v *view) shrinkLocked(size int64) {
+	v.blocks = v.blocks[:v.indexed]
 	for len(v.blocks) > 0 && v.blocks[len(v.blocks)-1].end > size {
 		v.blocks = v.blocks[:len(v.blocks)-1]
 	}
-	v.indexed = min(v.indexed, len(v.blocks))
+	v.indexed = len(v.blocks)
 	v.tail = tail{}
 	v.head = v.endLocked()
 }
