@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"claudeops/protocol"
@@ -55,7 +56,7 @@ func replay(ctx context.Context, w *world, s settings) error {
 			return events, bytes, nil
 		}},
 	} {
-		begun, used := time.Now(), cpu(w.server.Process.Pid)
+		begun, used, own := time.Now(), cpu(w.server.Process.Pid), cpu(os.Getpid())
 		events, bytes, err := way.all()
 		if err != nil {
 			return err
@@ -64,8 +65,8 @@ func replay(ctx context.Context, w *world, s settings) error {
 		if events != count+3 {
 			return fmt.Errorf("%s %d events came of %d", way.name, events, count+3)
 		}
-		figure(way.name, "%.0f MB/s, %s lines/s (%.2f s; the server used %.2f s of processor)", float64(bytes)/1e6/took.Seconds(),
-			thousands(float64(events)/took.Seconds()), took.Seconds(), (cpu(w.server.Process.Pid) - used).Seconds())
+		figure(way.name, "%.0f MB/s, %s lines/s (%.2f s; the server used %.2f s of processor, the client %.2f s)", float64(bytes)/1e6/took.Seconds(),
+			thousands(float64(events)/took.Seconds()), took.Seconds(), (cpu(w.server.Process.Pid) - used).Seconds(), (cpu(os.Getpid()) - own).Seconds())
 	}
 	return nil
 }
