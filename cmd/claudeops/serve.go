@@ -108,8 +108,16 @@ func (c *command) printLink(ctx context.Context, a *app.App) {
 		fmt.Fprintln(c.stderr, "claudeops:", err)
 		return
 	}
-	fmt.Fprintf(c.stdout, "\n  ClaudeOps %s is at %s\n\n  Sign in once, within %d s:\n\n    %s\n\n  Another link: claudeops open%s\n  End the server with Ctrl-C; agents run on.\n\n",
-		buildInfo().Version, a.URL(), int(time.Until(expires).Round(time.Second).Seconds()), c.paint(c.stdout, bold, link), c.dataFlag())
+	fmt.Fprintf(c.stdout, "\n  ClaudeOps %s is at %s\n\n  Sign in once, within %d s:\n\n    %s\n\n  Another link: %s open%s\n  End the server with Ctrl-C; agents run on.\n\n",
+		buildInfo().Version, a.URL(), int(time.Until(expires).Round(time.Second).Seconds()), c.paint(c.stdout, bold, link), calledAs(), c.dataFlag())
+}
+
+// calledAs is the program as it can be called again from here.
+func calledAs() string {
+	if len(os.Args) > 0 && strings.Contains(os.Args[0], "/") {
+		return os.Args[0]
+	}
+	return "claudeops"
 }
 
 // dataFlag is what has to be said beside a command for it to find the same data directory.
