@@ -138,7 +138,7 @@ func (l *load) read(address string, d dialect, deflate, first bool, ready func()
 	}
 	l.connected.Add(1)
 	ready()
-	p := &reader{load: l, d: d, conn: conn, inflateAll: first}
+	p := &reader{load: l, d: d, conn: conn, deflate: deflate, first: first}
 	early, _ := r.Peek(r.Buffered())
 	if err := p.feed(early); err != nil {
 		return err
@@ -173,10 +173,11 @@ func send(conn net.Conn, text string) error {
 
 // reader takes frames apart no further than it must: counting lines costs the load's core.
 type reader struct {
-	load       *load
-	d          dialect
-	conn       net.Conn
-	inflateAll bool
+	load    *load
+	d       dialect
+	conn    net.Conn
+	deflate bool
+	first   bool
 
 	pending []byte // of a frame not whole yet
 	frames  int
@@ -238,11 +239,11 @@ func (p *reader) frame(op byte, payload []byte, packed bool) error {
 		return nil
 	}
 	p.frames++
+	if p.deflate && !p.first && (packed || bytes.Contains(payload[:min(len(payload), 600)], marker)) {
+		// Every reader gets the same frames: the first one's lines stand for all.
+		return nil
+	}
 	if packed {
-		if !p.inflateAll {
-			// Every reader gets the same frames: the first one's lines stand for all.
-			return nil
-		}
 		plain, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
 		if err != nil {
 			return fmt.Errorf("inflate: %w", err)

@@ -239,14 +239,14 @@ func TestSession_Limits(t *testing.T) {
 // TestSession_Heartbeat: who answers no ping is let go; who answers stays.
 func TestSession_Heartbeat(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, func(o *gateway.Options) { o.Heartbeat = protocol.Heartbeat{IntervalMs: 500, TimeoutMs: 500} })
+	d := newDoor(t, func(o *gateway.Options) { o.Heartbeat = protocol.Heartbeat{IntervalMs: 1000, TimeoutMs: 2000} })
 	silent, _ := connect(t, d, "/api/ws", bearerHeader(d.owner))
 	lively, _ := connect(t, d, "/api/ws", bearerHeader(d.owner))
 	lively.until("connection")
 	reading := lively.c.CloseRead(lively.ctx) // answers pings
 	// A client that does not read sends no pong; what the server said meanwhile is read at the end.
 	id := d.begin("echo")
-	for range 6 {
+	for range 10 {
 		d.log(id, 1)
 		<-time.After(500 * time.Millisecond)
 	}

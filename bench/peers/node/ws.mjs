@@ -2,7 +2,7 @@
 import { WebSocketServer } from "ws";
 import { publishAtRate } from "./lines.mjs";
 
-const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true } });
+const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: { threshold: 0, serverNoContextTakeover: true, clientNoContextTakeover: true } });
 server.on("listening", () => console.log(`127.0.0.1:${server.address().port}`));
 publishAtRate((event) => {
   for (const client of server.clients) {
