@@ -42,7 +42,7 @@ type source struct {
 	head   []byte // what its log events begin with
 	reader journal.Reader
 	blocks []journal.Block // what to search, first event first
-	lost   uint64          // events that are lost before the first block
+	lost   []journal.Gap   // before the first block
 	err    error           // why it can't be searched
 	ready  chan struct{}   // closed when all above is known
 
@@ -51,16 +51,24 @@ type source struct {
 
 // piece is a part of a journal on its way through the workers.
 type piece struct {
-	source  *source
-	block   journal.Block
-	search  bool // else there is nothing in it to look for
-	last    bool // of its source
+	source *source
+	block  journal.Block
+	search bool // else there is nothing in it to look for
+	last   bool // of its source
+	done   chan struct{}
+
+	// What was found: matches in the order of the search, and what was counted.
 	matches []protocol.Match
+	size    int // of matches, as sizeOf counts
 	count   int64
-	lost    uint64
+	lost    []journal.Gap
 	err     error
-	done    chan struct{}
+	// rest is a part of the block that is still to be searched: there was more to hold than maxHeld.
+	rest *rest
 }
+
+// rest are the events after one seq, up to another.
+type rest struct{ after, upTo uint64 }
 
 // start begins a search. each must be called, and ends it.
 func (s *Searcher) start(ctx context.Context, ids iter.Seq2[string, error], m *matcher, q Query) *scan {
@@ -90,20 +98,51 @@ func (sc *scan) each(give func(*piece) error) error {
 		select {
 		case <-p.done:
 		case <-sc.ctx.Done():
-			return context.Cause(sc.ctx)
 		}
-		if left := sc.left.Load(); int64(len(p.matches)) > left {
-			p.matches = p.matches[:left]
-		}
-		sc.left.Add(-int64(len(p.matches)))
-		if err := give(p); err != nil {
-			return err
+		for {
+			if sc.ctx.Err() != nil {
+				return context.Cause(sc.ctx) // what was found of this piece may not be all
+			}
+			more := p.rest
+			if left := sc.left.Load(); int64(len(p.matches)) > left {
+				p.matches = p.matches[:left]
+			}
+			sc.left.Add(-int64(len(p.matches)))
+			if err := give(p); err != nil {
+				return err
+			}
+			if more == nil {
+				break
+			}
+			p = sc.resume(p.source, *more)
 		}
 		if p.last {
 			sc.close(p.source)
 		}
 	}
 	return context.Cause(sc.ctx)
+}
+
+// resume searches the rest of a block whose beginning has been given.
+func (sc *scan) resume(src *source, r rest) *piece {
+	p := &piece{source: src}
+	from, gap, err := src.reader.Locate(r.after)
+	if err != nil {
+		p.err = err
+		return p
+	}
+	to, _, err := src.reader.Locate(r.upTo)
+	if err != nil {
+		p.err = err
+		return p
+	}
+	p.block = journal.Block{From: from, To: to}
+	w := sc.newWorker()
+	w.take(p)
+	if gap != nil {
+		p.lost = append(p.lost, *gap)
+	}
+	return p
 }
 
 // list turns ids into sources.
@@ -170,7 +209,7 @@ func (sc *scan) bounds(src *source) (from, to journal.Position, err error) {
 	default:
 		at, gap, err := src.reader.Locate(from)
 		if gap != nil {
-			src.lost = gap.To - gap.From + 1
+			src.lost = append(src.lost, *gap)
 		}
 		return at, to, err
 	}

@@ -79,9 +79,25 @@ func (s *Searcher) Across(ctx context.Context, ids iter.Seq2[string, error], q Q
 	})
 }
 
-// batchBytes is about how much text the matches of one call of found hold at most. A match is never
-// divided.
-const batchBytes = 64 << 10
+// maxBatch is how much the matches of one call of found hold, as sizeOf counts; a single one may
+// hold more.
+const maxBatch = 64 << 10
+
+// sizeOf is about how many bytes a match takes up in memory, and as JSON.
+func sizeOf(m *protocol.Match) int { return 128 + len(m.Message) + 16*len(m.Ranges) }
+
+// within counts the events of a gap that the search was to look at.
+func (q *Query) within(gap journal.Gap) uint64 {
+	from, to := gap.From, gap.To
+	switch {
+	case q.From == 0:
+	case q.Backwards:
+		to = min(to, q.From-1)
+	default:
+		from = max(from, q.From+1)
+	}
+	return max(to+1, from) - from
+}
 
 // run searches the journals and hands on what is found, in order.
 func (s *Searcher) run(ctx context.Context, ids iter.Seq2[string, error], q Query, found func(Result) error) (Result, error) {
@@ -100,14 +116,16 @@ func (s *Searcher) run(ctx context.Context, ids iter.Seq2[string, error], q Quer
 	}
 	err = sc.each(func(p *piece) error {
 		id := p.source.id
-		total.Lost += p.lost
+		for _, gap := range p.lost {
+			total.Lost += q.within(gap)
+		}
 		p.source.told += p.count
 		// Each batch is counted before it is given, the rest of the piece after.
 		total.Total += p.count
 		for len(p.matches) > 0 {
-			n, bytes := 0, 0
-			for n < len(p.matches) && (n == 0 || bytes < batchBytes) {
-				bytes += len(p.matches[n].Message)
+			n, size := 1, sizeOf(&p.matches[0])
+			for n < len(p.matches) && size+sizeOf(&p.matches[n]) <= maxBatch {
+				size += sizeOf(&p.matches[n])
 				n++
 			}
 			if err := give(Result{ExecutionID: id, Matches: p.matches[:n]}); err != nil {

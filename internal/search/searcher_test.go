@@ -406,6 +406,53 @@ func TestExecution_long_lines(t *testing.T) {
 	}
 }
 
+// More is found in one block than is held at once.
+func TestExecution_of_lines_full_of_matches(t *testing.T) {
+	t.Parallel()
+	r := newRand(t)
+	d := newDiary(t)
+	b := d.begin()
+	b.random(r, 700)
+	for range 300 {
+		b.info(strings.Repeat("ab ", r.IntN(1500)))
+		b.random(r, 1)
+	}
+	b.random(r, 500)
+	id := b.close()
+	sound := d.events(id)
+	s := search.New(d.store)
+	queries := []search.Query{{Text: "A", Limit: 10_000}, {Text: "ab", Limit: 3}, {Text: "a", Limit: 50, From: 900}, {Text: `[^b]`, Regex: true, Limit: 10_000, Levels: []execution.Level{execution.Info}}}
+	for _, q := range queries {
+		for _, backwards := range []bool{false, true} {
+			q.Backwards = backwards
+			check(t, s, id, q, naive(sound, q))
+		}
+	}
+	// The same where some of it is damaged.
+	text, err := os.ReadFile(d.file(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 { // pages that were lost read as zeros
+		at := r.IntN(len(text) - 300)
+		clear(text[at : at+300])
+	}
+	if err := os.WriteFile(d.file(id), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(strings.TrimSuffix(d.file(id), ".ndjson") + ".idx"); err != nil {
+		t.Fatal(err)
+	}
+	left, _, head := readAll(t, d.store, id)
+	for _, backwards := range []bool{false, true} {
+		q := search.Query{Text: "a", Limit: 10_000, Backwards: backwards}
+		result := check(t, s, id, q, naive(left, q))
+		if want := head.Seq - uint64(len(left)); result.Lost != want {
+			t.Errorf("%d events are said to be lost, expected %d", result.Lost, want)
+		}
+	}
+}
+
 func TestExecution_limit(t *testing.T) {
 	t.Parallel()
 	d := newDiary(t)

@@ -29,30 +29,41 @@ const (
 	keptBuffer = 1 << 20
 )
 
+// maxHeld is how much is kept of what was found in a piece whose turn has not come, as sizeOf counts.
+// Ordinary lines take less for a whole block.
+const maxHeld = 1 << 20
+
+func (sc *scan) newWorker() *worker { return &worker{scan: sc, finder: newFinder(sc.m.literals)} }
+
 // search is what each worker does.
 func (sc *scan) search() {
-	w := &worker{scan: sc, finder: newFinder(sc.m.literals)}
+	w := sc.newWorker()
 	for p := range sc.todo {
-		select {
-		case w.buf = <-sc.s.buffers:
-			w.piece(p)
-			if len(w.buf) > keptBuffer {
-				w.buf = nil
-			}
-			sc.s.buffers <- w.buf
-		case <-sc.ctx.Done():
-			p.err = context.Cause(sc.ctx)
-		}
+		w.take(p)
 		close(p.done)
 		// A search must not keep live readers waiting for as long as the scheduler would let it.
 		runtime.Gosched()
 	}
 }
 
+// take searches a piece when it is this search's turn.
+func (w *worker) take(p *piece) {
+	select {
+	case w.buf = <-w.s.buffers:
+		w.piece(p)
+		if len(w.buf) > keptBuffer {
+			w.buf = nil
+		}
+		w.s.buffers <- w.buf
+	case <-w.ctx.Done():
+		p.err = context.Cause(w.ctx)
+	}
+}
+
 func (w *worker) piece(p *piece) {
 	w.parser.head = p.source.head
 	at, end := p.block.From, p.block.To
-	for at.Seq < end.Seq {
+	for at.Seq < end.Seq && (p.rest == nil || w.q.Backwards) {
 		if w.ctx.Err() != nil {
 			p.err = context.Cause(w.ctx)
 			return
@@ -70,7 +81,7 @@ func (w *worker) piece(p *piece) {
 			p.err = err
 			return
 		case gap != nil:
-			p.lost += w.lost(gap)
+			p.lost = append(p.lost, *gap)
 		case n == 0:
 			p.err = fmt.Errorf("reading stopped at event %d of %d", at.Seq, end.Seq)
 			return
@@ -79,17 +90,50 @@ func (w *worker) piece(p *piece) {
 		at = next
 	}
 	if w.q.Backwards {
-		slices.Reverse(p.matches)
+		w.turn(p)
 	}
 }
 
-// lost counts the events of a gap that the search was to look at.
-func (w *worker) lost(gap *journal.Gap) uint64 {
-	to := gap.To
-	if w.q.Backwards && w.q.From > 0 {
-		to = min(to, w.q.From-1)
+// turn puts what was found in a piece into the order of a search backwards.
+func (w *worker) turn(p *piece) {
+	slices.Reverse(p.matches)
+	if p.rest == nil {
+		return
 	}
-	return max(to+1, gap.From) - gap.From
+	if int64(len(p.matches)) >= w.left.Load() {
+		p.rest = nil // no more is wanted than what was kept
+		return
+	}
+	// What is before the first match that was kept is searched again, when its turn comes.
+	p.count = int64(len(p.matches))
+	first := p.matches[len(p.matches)-1].Seq
+	p.rest = &rest{p.block.From.Seq, first - 1}
+	var lost []journal.Gap
+	for _, gap := range p.lost {
+		if gap.To > first {
+			lost = append(lost, gap)
+		}
+	}
+	p.lost = lost
+}
+
+// keep adds a match to those of a piece, as long as there is room.
+func (w *worker) keep(p *piece, m protocol.Match) {
+	p.matches = append(p.matches, m)
+	p.size += sizeOf(&m)
+	switch left := w.left.Load(); {
+	case p.size <= maxHeld:
+	case !w.q.Backwards && int64(len(p.matches)) < left:
+		p.rest = &rest{m.Seq, p.block.To.Seq} // the rest waits until this was given
+	case w.q.Backwards:
+		// The last ones are wanted first.
+		for p.size > maxHeld && len(p.matches) > 1 {
+			p.size -= sizeOf(&p.matches[0])
+			p.matches[0] = protocol.Match{}
+			p.matches = p.matches[1:]
+			p.rest = &rest{} // turn says which
+		}
+	}
 }
 
 // patience is how many lines are looked at between two questions whether the search still goes on.
@@ -124,6 +168,9 @@ func (w *worker) lines(text []byte, p *piece) {
 			continue
 		}
 		w.line(text[start:end], l, message, hit-start, ok, p)
+		if p.rest != nil && !w.q.Backwards {
+			return
+		}
 	}
 }
 
@@ -140,14 +187,14 @@ func (w *worker) line(event []byte, l line, at, hit int, quick bool, p *piece) {
 		}
 		literal = false
 	}
-	keep := w.q.Backwards && w.left.Load() > 0 || int64(len(p.matches)) < w.left.Load()
+	left := w.left.Load()
 	switch {
-	case keep:
+	case int64(len(p.matches)) < left, w.q.Backwards && left > 0:
 		ranges := w.m.find(message)
 		if len(ranges) == 0 {
 			return
 		}
-		p.matches = append(p.matches, matchOf(&l, message, ranges))
+		w.keep(p, matchOf(&l, message, ranges))
 	case literal && w.m.exact:
 		// What was found is all that is looked for, if it is in the message and not behind it.
 		if hit-at+len(w.m.plain.text) > len(message) {
