@@ -484,7 +484,7 @@ func takeBack(t *testing.T, kept, ghosts, after uint64) {
 		if seq <= kept {
 			return journaltest.Line(id, seq)
 		}
-		return fmt.Appendf(nil, `{"type":"execution:log","executionId":"%s","seq":%d,"message":"another"}`+"\n", id, seq)
+		return fmt.Appendf(nil, `{"type":"execution:log","executionId":"%s","seq":%d,"message":"another %0400d"}`+"\n", id, seq, 0)
 	}
 	for _, more := range []uint64{after, 9000} {
 		for seq := w.Head().Seq + 1; seq <= kept+more; seq++ {

@@ -521,3 +521,40 @@ func TestWriter_AppendAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// The index never vouches for bytes that power loss could still take.
+func TestWriter_IndexFollowsSync(t *testing.T) {
+	t.Parallel()
+	store, layer := newFaulty(t)
+	id := journaltest.NewID()
+	w, err := store.Create(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer.calls = nil
+	for _, n := range []uint64{1, 3000, 5, 1024} {
+		if err := errorsOf(appendLines(w, id, n), w.Sync()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errorsOf(appendLines(w, id, 2000), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	written, entries := false, 0
+	for _, call := range layer.calls {
+		switch call {
+		case "write " + journal.DataName:
+			written = true
+		case "sync " + journal.DataName:
+			written = false
+		case "write " + journal.IndexName:
+			entries++
+			if written {
+				t.Errorf("the index is written before the events are synced: %q", layer.calls)
+			}
+		}
+	}
+	if entries != 5 {
+		t.Errorf("the index was written %d times, want once after each sync: %q", entries, layer.calls)
+	}
+}

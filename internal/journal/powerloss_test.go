@@ -29,12 +29,16 @@ type forgetfulLayer struct {
 	files map[string]*forgetfulContents
 	named map[string]bool // names whose directory has been synced since
 
-	left int    // so many changes and syncs are let pass before the plug is pulled
-	pull func() // pulls it; called once, with mu held
+	left  int    // so many changes and syncs are let pass before the plug is pulled
+	syncs bool   // or only syncs of data are counted
+	pull  func() // pulls it; called once, with mu held
 }
 
-// next counts a change or sync that is about to be.
-func (l *forgetfulLayer) nextLocked() {
+// nextLocked counts a change or sync that is about to be.
+func (l *forgetfulLayer) nextLocked(dataSync bool) {
+	if l.syncs && !dataSync {
+		return
+	}
 	if l.left--; l.left == 0 {
 		l.pull()
 	}
@@ -99,7 +103,7 @@ func newForgetful(t *testing.T, dir string) (*journal.Files, *forgetfulLayer) {
 func (l *forgetfulLayer) SyncDir(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.nextLocked()
+	l.nextLocked(false)
 	entries, err := os.ReadDir(filepath.Join(l.dir, name))
 	for _, e := range entries {
 		l.named[path.Join(name, e.Name())] = true
@@ -143,7 +147,7 @@ type forgetfulFile struct {
 func (f *forgetfulFile) changed(c change) {
 	f.layer.mu.Lock()
 	defer f.layer.mu.Unlock()
-	f.layer.nextLocked()
+	f.layer.nextLocked(false)
 	contents := f.layer.files[f.name]
 	contents.since = append(contents.since, c)
 }
@@ -161,7 +165,7 @@ func (f *forgetfulFile) Truncate(size int64) error {
 func (f *forgetfulFile) Sync() error {
 	f.layer.mu.Lock()
 	defer f.layer.mu.Unlock()
-	f.layer.nextLocked()
+	f.layer.nextLocked(path.Base(f.name) == journal.DataName)
 	contents := f.layer.files[f.name]
 	for _, c := range contents.since {
 		contents.durable = c.apply(contents.durable)
@@ -242,7 +246,7 @@ func TestRecovery_PowerLoss(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	var totals lossTotals
-	for run := range 30 {
+	for run := range 60 {
 		p := powerLoss{t: t, random: rand.New(rand.NewPCG(seed, uint64(run))), id: journaltest.NewID(), known: map[uint64]bool{}, totals: &totals}
 		p.dir = t.TempDir()
 		for p.generation = range 3 {
@@ -282,6 +286,9 @@ func (p *powerLoss) live() {
 	}
 	durable, pulled := p.durable, ""
 	layer.left = 1 + p.random.IntN(60)
+	if layer.syncs = p.random.IntN(2) == 0; layer.syncs {
+		layer.left = 1 + p.random.IntN(6)
+	}
 	layer.pull = func() { pulled, p.durable = layer.pullPlugLocked(t, p.random), durable }
 
 	w := p.open(store)
