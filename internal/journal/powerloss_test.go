@@ -370,3 +370,53 @@ func auditOne(store *journal.Files, id string) (journaltest.Account, error) {
 	a, err := journaltest.Audit(r, id, journal.Position{}, make([]byte, 50_000), nil)
 	return a, errors.Join(err, r.Close())
 }
+
+// A sync may run while another goroutine appends, and makes durable what was there when it began.
+func TestWriter_FlushWhileAppending(t *testing.T) {
+	t.Parallel()
+	store, layer := newForgetful(t, t.TempDir())
+	id := journaltest.NewID()
+	w, err := store.Create(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flusher, ok := w.(interface{ Flush() error })
+	if !ok {
+		t.Fatal("the writer can't flush")
+	}
+	appended := make(chan struct{})
+	var flushers sync.WaitGroup
+	for range 2 {
+		flushers.Go(func() {
+			for {
+				head := w.Head()
+				if err := flusher.Flush(); err != nil {
+					t.Error(err)
+					return
+				}
+				layer.mu.Lock()
+				durable := int64(len(layer.files[id+"/"+journal.DataName].durable))
+				layer.mu.Unlock()
+				if durable < head.Offset {
+					t.Errorf("flushed, but durable are %d bytes of %d", durable, head.Offset)
+					return
+				}
+				select {
+				case <-appended:
+					return
+				default:
+				}
+			}
+		})
+	}
+	err = journaltest.Fill(w, id, 20_000)
+	close(appended)
+	flushers.Wait()
+	if err := errorsOf(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	mustAudit(t, store, id, 20_000)
+	if err := flusher.Flush(); err == nil {
+		t.Error("a closed writer flushed")
+	}
+}
