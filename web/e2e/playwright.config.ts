@@ -21,6 +21,8 @@ export default defineConfig({
     viewport: { width: 1280, height: 820 },
     locale: "en-US",
     timezoneId: "UTC",
+    // A step that can't be done is told by itself, not by the whole test.
+    actionTimeout: 30_000,
     trace: "retain-on-failure",
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

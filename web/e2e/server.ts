@@ -22,19 +22,23 @@ export interface Execution {
 export class Server {
   readonly dir: string;
   readonly basePath: string;
+  readonly #args: readonly string[];
   #port = 0;
   #process: ChildProcess | null = null;
   #output = "";
 
-  private constructor(dir: string, basePath: string) {
+  private constructor(dir: string, basePath: string, args: readonly string[]) {
     this.dir = dir;
     this.basePath = basePath;
+    this.#args = args;
   }
 
-  static async open(options: { basePath?: string; definitions?: "agents" | "demo" } = {}): Promise<Server> {
+  static async open(
+    options: { basePath?: string; definitions?: "agents" | "demo"; args?: readonly string[] } = {},
+  ): Promise<Server> {
     if (!existsSync(binary)) throw new Error(`${binary} is missing: run make build`);
     const dir = await mkdtemp(join(tmpdir(), "claudeops-e2e-"));
-    const server = new Server(dir, options.basePath ?? "");
+    const server = new Server(dir, options.basePath ?? "", options.args ?? []);
     await cp(new URL(`${options.definitions ?? "agents"}/`, import.meta.url), join(dir, "agents"), {
       recursive: true,
     });
@@ -69,6 +73,7 @@ export class Server {
       join(this.dir, "agents"),
       "--print-link",
     ];
+    args.push(...this.#args);
     if (this.basePath !== "") args.push("--base-path", this.basePath);
     const child = spawn(binary, args, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -159,7 +164,7 @@ export class Server {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer();
   probe.listen(0, "127.0.0.1");
   await once(probe, "listening");
