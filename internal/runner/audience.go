@@ -159,6 +159,16 @@ func (a *audience) wakeAll() {
 	}
 }
 
+// lastEvent is the seq of the newest event there is to hear of; 0 before the first.
+func (a *audience) lastEvent() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.life) == 0 {
+		return 0
+	}
+	return a.life[len(a.life)-1].seq
+}
+
 // after lists the events after seq, and what else there is to say.
 func (a *audience) after(seq uint64) (events []lifeEvent, trouble string, ended bool) {
 	a.mu.Lock()

@@ -82,6 +82,8 @@ type stopwatch struct {
 }
 
 func (w *stopwatch) Event([]byte, *execution.Event, journal.Position) {}
+func (w *stopwatch) CaughtUp()                                        {}
+
 func (w *stopwatch) Grew(to journal.Position) {
 	for w.at.Seq < to.Seq {
 		n, next, _, err := w.reader.Read(w.at, to, w.buf)

@@ -35,6 +35,7 @@ type hello struct {
 	ExecutionID string `json:"executionId"`
 	PID         int    `json:"pid"` // the runner's
 	Protocol    int    `json:"protocol"`
+	Life        uint64 `json:"life,omitempty"` // seq of the last event but log lines, so far
 }
 
 const controlProtocol = 1
@@ -221,7 +222,9 @@ func (c *control) pass(r request, h *hearer, answers chan<- answer) {
 
 // tell writes what a server is to hear, until it hangs up or there is no more.
 func (c *control) tell(conn net.Conn, h *hearer, answers <-chan answer, gone <-chan struct{}) {
-	out := encodeNotice(nil, &notice{Hello: &hello{ExecutionID: c.id, PID: os.Getpid(), Protocol: controlProtocol}})
+	out := encodeNotice(nil, &notice{Hello: &hello{
+		ExecutionID: c.id, PID: os.Getpid(), Protocol: controlProtocol, Life: c.audience.lastEvent(),
+	}})
 	var told uint64 // last event
 	var grown journal.Position
 	trouble := ""

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,12 +26,12 @@ func TestLink_Replay(t *testing.T) {
 	s.spawn().dial()
 	s.until("ready")
 	// The third sees what the first did: each event once, from the start, as it is in the journal.
-	for range 3 {
+	for round := range 3 {
 		link, err := runner.Dial(testContext(t), s.dataDir, s.id)
 		must(t, err)
 		h := listen(t, link)
 		waitFor(t, h, func() *bool {
-			if len(h.events) == 4 {
+			if len(h.events) == 4 && len(h.caught) > 0 {
 				return new(bool)
 			}
 			return nil
@@ -44,6 +45,10 @@ func TestLink_Replay(t *testing.T) {
 			if want := int64(len(bytes.Join(lines[:h.at[i].Seq], nil))); h.at[i].Offset != want {
 				t.Errorf("event %d ends at %d, told %d", h.at[i].Seq, want, h.at[i].Offset)
 			}
+		}
+		// All four had been told of before the second came.
+		if round > 0 && !slices.Equal(h.caught, []int{4}) {
+			t.Errorf("caught up after %d events, want 4 and once", h.caught)
 		}
 		h.mu.Unlock()
 		must(t, link.Close())

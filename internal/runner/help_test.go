@@ -270,6 +270,7 @@ type heard struct {
 	grew   []journal.Position
 	at     []journal.Position
 	stalls []string
+	caught []int // how many events had come when it was said that these were all
 	news   chan struct{}
 	done   chan struct{}
 	err    error
@@ -291,6 +292,13 @@ func (h *heard) told() {
 	case h.news <- struct{}{}:
 	default:
 	}
+}
+
+func (h *heard) CaughtUp() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.caught = append(h.caught, len(h.events))
+	h.told()
 }
 
 func (h *heard) Grew(at journal.Position) {

@@ -32,6 +32,8 @@ type Handler interface {
 	// position after it. line is the event as journaled, '\n' included. First come all there have
 	// been since the runner started (of progress and cost events long past, the newest 256 each).
 	Event(line []byte, e *execution.Event, at journal.Position)
+	// CaughtUp tells, once, that all events have been given that were there when the link was made.
+	CaughtUp()
 }
 
 // StallHandler is a Handler that also wants to hear of a journal without room.
@@ -45,6 +47,7 @@ type Link struct {
 	conn net.Conn
 	in   *bufio.Reader
 	pid  int
+	life uint64 // seq of the last event but log lines when the link was made
 
 	mu      sync.Mutex
 	lastID  uint64
@@ -90,7 +93,7 @@ func Dial(ctx context.Context, dataDir, id string) (*Link, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("reach the runner of execution %s: %w: %w", id, ErrNotRunning, err), conn.Close())
 	}
-	l.pid = n.Hello.PID
+	l.pid, l.life = n.Hello.PID, n.Hello.Life
 	return l, nil
 }
 
@@ -121,7 +124,10 @@ func (l *Link) Run(ctx context.Context, h Handler) error {
 	defer l.Close()
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	ended := false
+	ended, behind := false, l.life > 0
+	if !behind {
+		h.CaughtUp()
+	}
 	for {
 		n, err := l.read()
 		if err != nil {
@@ -146,6 +152,10 @@ func (l *Link) Run(ctx context.Context, h Handler) error {
 			}
 			ended = ended || e.Terminal()
 			h.Event(append(n.Event, '\n'), &e, *n.At)
+			if behind && e.Seq >= l.life {
+				behind = false
+				h.CaughtUp()
+			}
 		case n.Stalled != nil:
 			if s, ok := h.(StallHandler); ok {
 				s.Stalled(*n.Stalled)

@@ -96,6 +96,7 @@ type hearing struct {
 	ended bool
 }
 
+func (h *hearing) CaughtUp()             {}
 func (h *hearing) Grew(journal.Position) {}
 func (h *hearing) Event(line []byte, e *execution.Event, _ journal.Position) {
 	if !json.Valid(line) || bytes.Count(line, []byte("\n")) == 0 || e == nil {

@@ -166,7 +166,6 @@ func (s *Supervisor) follow(l *live, reached func()) (held time.Duration) {
 		}
 	}
 	l.switchNotices()
-	l.firstLookOver()
 	err = link.Run(s.ctx, handler{s, l})
 	l.setLink(nil)
 	if err != nil && s.ctx.Err() == nil {

@@ -412,7 +412,7 @@ func (l *fakeLink) Run(ctx context.Context, h supervisor.Handler) error {
 		defer r.mu.Unlock()
 		delete(r.links, l)
 	}()
-	next, noticed := 0, journal.Position{}
+	next, noticed, behind := 0, journal.Position{}, true
 	for {
 		r.mu.Lock()
 		news, alive, changed := r.history[next:], r.alive, r.changed
@@ -429,6 +429,10 @@ func (l *fakeLink) Run(ctx context.Context, h supervisor.Handler) error {
 			if n.e.Terminal() {
 				return nil
 			}
+		}
+		if behind {
+			behind = false
+			h.CaughtUp()
 		}
 		if !alive {
 			return errors.New("read the runner's socket: EOF")

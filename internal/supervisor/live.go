@@ -154,6 +154,9 @@ type handler struct {
 	l *live
 }
 
+// CaughtUp is the moment from which the record is as true as the runner's own.
+func (h handler) CaughtUp() { h.l.firstLookOver() }
+
 func (h handler) Grew(at journal.Position) { h.l.tell(at, false) }
 
 // Stalled is told when the runner has no room for its journal, and "" when it has again.
