@@ -26,6 +26,7 @@ import (
 	"claudeops/internal/search"
 	"claudeops/internal/supervisor"
 	"claudeops/internal/system"
+	"claudeops/protocol"
 )
 
 // App is a server. New opens it, Run serves, Close ends it; agents live on.
@@ -96,7 +97,8 @@ func (a *App) open() (err error) {
 	}
 	a.supervisor, err = supervisor.Open(supervisor.Options{
 		DataDir: a.dir.Path(), Executable: c.Executable, Catalogue: a.catalogue, Store: a.store, Index: a.index,
-		Log: a.log, MaxRunning: c.MaxRunning, MaxQueued: c.Limits.MaxQueuedExecutions,
+		Log: a.log, MaxRunning: c.MaxRunning, MaxQueued: maxQueued(c.Limits),
+		Bound: func(user, id string) { a.gateway.EndWithCaller(user, id) },
 	})
 	if err != nil {
 		return err
@@ -114,6 +116,14 @@ func (a *App) open() (err error) {
 	a.gate = newGate(a.gateway, c.BasePath)
 	a.server = gateway.NewServer(a.gate, c.Limits, a.log)
 	return nil
+}
+
+// maxQueued says to the supervisor what a limit says to clients: to them 0 is none.
+func maxQueued(limits protocol.Limits) int {
+	if limits.MaxQueuedExecutions == 0 {
+		return -1
+	}
+	return limits.MaxQueuedExecutions
 }
 
 // listen takes the port, and says what to do when it can't be had.

@@ -390,6 +390,12 @@ func (g *Gateway) enter(r *http.Request) (context.Context, func(), error) {
 	}, nil
 }
 
+// EndWithCaller has an execution of an earlier server's cancelled when its user stays away: who does
+// not come back in time is taken to have been away since this server began.
+func (g *Gateway) EndWithCaller(user, executionID string) {
+	g.live.users.endWithCaller(user, executionID)
+}
+
 func (g *Gateway) problem(ctx context.Context, err error) *Problem {
 	return g.refused(problemOf(ctx, g.log, err))
 }

@@ -216,14 +216,15 @@ func (l *live) execute(ctx context.Context, c caller, to receiver, req *protocol
 	}
 	rec, existing, err := l.executions.Execute(ctx, supervisor.Request{
 		AgentType: req.AgentType, Config: req.Config, IdempotencyKey: req.IdempotencyKey,
-		Trigger: execution.Trigger{Kind: c.trigger, User: c.principal.ID},
+		Trigger:       execution.Trigger{Kind: c.trigger, User: c.principal.ID},
+		EndWithCaller: req.OnDisconnect == "cancel",
 	})
 	l.record(c, "execution.create", rec.ExecutionID, "agent "+strconv.Quote(req.AgentType), err)
 	if err != nil {
 		return err
 	}
 	if req.OnDisconnect == "cancel" && !existing {
-		l.users.endWithCaller(c.principal, rec.ExecutionID)
+		l.users.endWithCaller(c.principal.ID, rec.ExecutionID)
 	}
 	to.answer(protocol.Ack{
 		Type: protocol.TypeAck, ID: req.ID, ExecutionID: rec.ExecutionID, Status: rec.Status,

@@ -121,15 +121,15 @@ func (u *users) leave(p auth.Principal) {
 }
 
 // endWithCaller makes an execution end when the caller stays away.
-func (u *users) endWithCaller(p auth.Principal, executionID string) {
+func (u *users) endWithCaller(id, executionID string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	one := u.getLocked(p.ID)
+	one := u.getLocked(id)
 	if one.ephemeral == nil {
 		one.ephemeral = map[string]struct{}{}
 	}
 	one.ephemeral[executionID] = struct{}{}
-	u.watchAbsenceLocked(p.ID, one)
+	u.watchAbsenceLocked(id, one)
 }
 
 func (u *users) watchAbsenceLocked(id string, one *user) {

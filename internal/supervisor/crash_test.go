@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -692,4 +693,46 @@ func (w *world) restoreIndex(text []byte) {
 	if err := os.WriteFile(filepath.Join(w.dir, "index.sqlite"), text, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+func TestCrash_executions_that_end_with_their_caller_are_told_of_to_the_next_server(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.start()
+	execute := func(agentType string, bound bool) string {
+		rec, _, err := s.Execute(t.Context(), supervisor.Request{AgentType: agentType, Trigger: me, EndWithCaller: bound})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rec.ExecutionID
+	}
+	running, waits, ended, free := execute("one", true), execute("one", true), execute("free", true), execute("free", false)
+	s.untilStatus(t, running, execution.Running)
+	w.machine.runner(ended).complete()
+	s.untilStatus(t, ended, execution.Completed)
+	w.untilRetired(ended)
+	if _, err := os.Lstat(filepath.Join(w.dir, "executions", ended, "caller.json")); !os.IsNotExist(err) {
+		t.Errorf("whom it ended with is still kept: %v", err)
+	}
+	for range 2 { // the note outlives every server
+		bound := map[string]string{}
+		w.options.Bound = func(user, id string) { bound[id] = user }
+		w.start()
+		if want := map[string]string{running: "me", waits: "me"}; !maps.Equal(bound, want) {
+			t.Errorf("bound are %v, want %v (not %s, %s)", bound, want, ended, free)
+		}
+	}
+
+	// Half a note binds nobody, and keeps nothing from being adopted.
+	w.stop()
+	if err := os.WriteFile(filepath.Join(w.dir, "executions", running, "caller.json"), []byte(`{"us`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bound := map[string]string{}
+	w.options.Bound = func(user, id string) { bound[id] = user }
+	s = w.start()
+	if want := map[string]string{waits: "me"}; !maps.Equal(bound, want) {
+		t.Errorf("bound are %v, want %v", bound, want)
+	}
+	s.untilStatus(t, running, execution.Running)
 }

@@ -23,6 +23,10 @@ type Request struct {
 	Config         json.RawMessage // parameters; nothing, null and {} are the same
 	IdempotencyKey string          // empty: none. The same user's same key gives the same execution
 	Trigger        execution.Trigger
+
+	// EndWithCaller says that the execution is to be cancelled when Trigger.User stays away: it is
+	// kept with the execution, so that the next server knows.
+	EndWithCaller bool
 }
 
 // Execute accepts an execution: when it returns, the execution is stored and will run, whatever
@@ -137,6 +141,11 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 	defer func() { err = errors.Join(err, w.Close()) }()
 	if err := s.writeSidecar(id, specName, newSpec(id, d, inv)); err != nil {
 		return nil, err
+	}
+	if request.EndWithCaller {
+		if err := s.writeSidecar(id, callerName, boundCaller{User: request.Trigger.User}); err != nil {
+			return nil, err
+		}
 	}
 	if claim != nil {
 		claim.ExecutionID = id

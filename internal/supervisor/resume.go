@@ -72,8 +72,9 @@ const (
 
 // found is an execution that was left behind.
 type found struct {
-	l    *live
-	plan plan
+	l      *live
+	plan   plan
+	caller string // who it ends with; empty: nobody
 }
 
 // resumeAll looks at every execution whose end is not in the index.
@@ -237,10 +238,14 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 	}
 	if rec.Terminal {
 		l.tell(head, true)
-		return found{l, retire}, nil // its end was indexed, and only the mark is left
+		return found{l: l, plan: retire}, nil // its end was indexed, and only the mark is left
+	}
+	caller, err := s.readCaller(id)
+	if err != nil {
+		return found{}, err
 	}
 	if held {
-		return found{l, follow}, s.readRunner(l)
+		return found{l, follow, caller}, s.readRunner(l)
 	}
 	ended, err := endsWell(r, head)
 	if err != nil {
@@ -251,16 +256,16 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 			return found{}, err
 		}
 		l.tell(head, true)
-		return found{l, retire}, nil
+		return found{l: l, plan: retire}, nil
 	}
 	waits, err := s.neverRan(l, head)
 	if err != nil {
 		return found{}, err
 	}
 	if waits {
-		return found{l, enqueue}, nil
+		return found{l, enqueue, caller}, nil
 	}
-	return found{l, follow}, nil
+	return found{l, follow, caller}, nil
 }
 
 // addToIndex makes up for a server that died between storing an execution and indexing it. Who
@@ -359,6 +364,18 @@ func (s *Supervisor) readCancel(l *live) error {
 	return nil
 }
 
+// readCaller gives who an execution ends with, empty for nobody. Of a damaged note nobody can tell
+// whose absence to wait for, so it binds nobody.
+func (s *Supervisor) readCaller(id string) (string, error) {
+	var caller boundCaller
+	_, err := s.readSidecar(id, callerName, &caller)
+	if errors.Is(err, errUnreadable) {
+		s.log.Warn("whom an execution ends with can't be read; it runs to its own end", "executionId", id, "error", err)
+		return "", nil
+	}
+	return caller.User, err
+}
+
 func (s *Supervisor) readRunner(l *live) error {
 	start, _, err := s.readSpawned(l.id)
 	l.runner = start.Runner
@@ -390,13 +407,16 @@ func endsWell(r journal.Reader, head journal.Position) (bool, error) {
 
 // take makes an execution that was left behind one of ours.
 func (s *Supervisor) take(f found) {
-	if f.plan == nothing {
-		return
+	if f.plan != nothing && s.takeIn(f) && f.caller != "" && s.options.Bound != nil {
+		s.options.Bound(f.caller, f.l.id)
 	}
+}
+
+func (s *Supervisor) takeIn(f found) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != serving || s.live[f.l.id] != nil {
-		return
+		return false
 	}
 	s.live[f.l.id] = f.l
 	switch f.plan {
@@ -409,6 +429,7 @@ func (s *Supervisor) take(f found) {
 		f.l.phase = over
 		s.indexer.mark(f.l, true)
 	}
+	return true
 }
 
 // resumeOne looks at an execution that nothing marks as active though the index has it open.

@@ -23,7 +23,13 @@ const (
 	specName    = "spec.json"    // what the runner is to do
 	spawnedName = "spawned.json" // a runner was about to be started, and which it became
 	cancelName  = "cancel.json"  // somebody asked for an end that is not there yet
+	callerName  = "caller.json"  // it ends when its caller stays away
 )
+
+// boundCaller is who an execution ends with.
+type boundCaller struct {
+	User string `json:"user"`
+}
 
 // spawned says that a runner was started, or was about to be. Boot tells a machine that went down
 // under it from a runner that died.
@@ -136,7 +142,7 @@ func (s *Supervisor) hasSidecar(id, name string) (bool, error) {
 // clean removes what is of no use once the index knows the execution's end; the marker last, for
 // while it is there the next server looks again.
 func (s *Supervisor) clean(id string) error {
-	for _, name := range []string{specName, spawnedName, cancelName} {
+	for _, name := range []string{specName, spawnedName, cancelName, callerName} {
 		path, err := s.sidecar(id, name)
 		if err != nil {
 			return err

@@ -47,6 +47,10 @@ type Options struct {
 	MaxRunning int // executions that run at a time; 0: DefaultMaxRunning; below 0: no limit
 	MaxQueued  int // executions that wait; 0: as protocol.DefaultLimits; below 0: no limit
 
+	// Bound is told of each execution of an earlier server's that ends when its caller stays away, as
+	// it is found. It must not block. Nil: nobody wants to know.
+	Bound func(user, executionID string)
+
 	Runners Runners // nil: processes started from Executable
 }
 
