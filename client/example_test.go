@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"time"
 
 	"claudeops/client"
 	"claudeops/protocol"
@@ -77,5 +78,25 @@ func ExampleClient_Executions() {
 			continue
 		}
 		fmt.Println(update.Record.AgentType, update.Record.Status)
+	}
+}
+
+// Find what went wrong in the last day, wherever it was written, and stop at the first.
+func ExampleClient_Search() {
+	c, err := client.New("http://127.0.0.1:3000", client.WithToken(os.Getenv("CLAUDEOPS_TOKEN")))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+
+	query := client.SearchQuery{Text: `timeout|refused`, Regexp: true, Levels: []protocol.Level{"error"}, Since: time.Now().Add(-24 * time.Hour)}
+	for found, err := range c.Search(context.Background(), query) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, match := range found.Matches {
+			fmt.Println(match.ExecutionID, match.Seq, match.Message)
+			return
+		}
 	}
 }

@@ -19,6 +19,20 @@ import (
 // needs no live connection. A *GapError takes the place of events that can't be given any more, and the
 // iteration goes on; any other error is the last thing yielded.
 func (c *Client) History(ctx context.Context, cursor protocol.Cursor) iter.Seq2[Message, error] {
+	return c.history(ctx, cursor, 0)
+}
+
+// Range is History from one seq to another, both included. It ends early where the execution does.
+func (c *Client) Range(ctx context.Context, executionID string, from, to uint64) iter.Seq2[Message, error] {
+	from = max(from, 1)
+	if to < from {
+		return func(func(Message, error) bool) {}
+	}
+	return c.history(ctx, protocol.Cursor{ExecutionID: executionID, Seq: from - 1}, to)
+}
+
+// history yields the events after the cursor, up to and with the last one asked for; 0: all.
+func (c *Client) history(ctx context.Context, cursor protocol.Cursor, last uint64) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		if err := execution.ValidateID(cursor.ExecutionID); err != nil {
 			yield(Message{}, &Error{Code: protocol.BadRequest, Message: err.Error()})
@@ -27,8 +41,17 @@ func (c *Client) History(ctx context.Context, cursor protocol.Cursor) iter.Seq2[
 		wait := backoff{min: c.cfg.backoffMin, max: c.cfg.backoffMax}
 		for {
 			query := url.Values{"since": {strconv.FormatUint(cursor.Seq, 10)}}
+			if last > 0 {
+				query.Set("limit", strconv.FormatUint(last-cursor.Seq, 10))
+			}
 			from := cursor.Seq
 			err := c.events(ctx, cursor.ExecutionID, query, func(m Message, gap *GapError) bool {
+				switch {
+				case last > 0 && gap != nil && gap.From > last, last > 0 && gap == nil && m.Seq > last:
+					return false // events before it are lost, and are not counted
+				case last > 0 && gap != nil && gap.To > last:
+					gap.To = last
+				}
 				if gap != nil {
 					cursor.Seq = gap.To
 					return yield(Message{}, gap)
@@ -36,7 +59,7 @@ func (c *Client) History(ctx context.Context, cursor protocol.Cursor) iter.Seq2[
 				cursor.Seq = m.Seq
 				return yield(m, nil)
 			})
-			if err == nil {
+			if err == nil || last > 0 && cursor.Seq >= last {
 				return
 			}
 			// A stream that broke in the middle goes on where it broke.

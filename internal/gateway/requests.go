@@ -118,7 +118,8 @@ func (l *live) answerSearch(ctx context.Context, to receiver, req *protocol.Requ
 	to.answer(protocol.Ack{Type: protocol.TypeAck, ID: req.ID, ExecutionID: req.ExecutionID, Total: &result.Total, Complete: &result.Complete})
 }
 
-// maxSearchMatches is how many matches one search may ask for; more come by asking on from the last.
+// maxSearchMatches is how many matches one search over a live connection may ask for, which it shares
+// with others; more come by asking on from the last, or over REST.
 const maxSearchMatches = 10_000
 
 func queryOf(req *protocol.Request) (search.Query, error) {

@@ -75,6 +75,7 @@ func TestSearch_of_one_execution(t *testing.T) {
 	for query, want := range map[string]string{
 		"query=line":                                   "2 3 4 5 6 7 8 9 10",
 		"query=line&limit=2":                           "2 3",
+		"query=line&limit=9007199254740991":            "2 3 4 5 6 7 8 9 10",
 		"query=line&direction=next":                    "2 3 4 5 6 7 8 9 10",
 		"query=line&direction=previous":                "10 9 8 7 6 5 4 3 2",
 		"query=line&from=8":                            "9 10",
@@ -119,7 +120,7 @@ func TestSearch_of_one_execution(t *testing.T) {
 	for query, says := range map[string]string{
 		"": "query", "query=": "query", "query=%FF": "UTF-8", "query=a(b&regex=true": "missing closing )", "query=" + strings.Repeat("x", search.MaxText+1): "4097",
 		"query=a&level=loud": "level", "query=a&stream=stdin": "stream", "query=a&direction=up": "direction", "query=a&from=-1": "from", "query=a&from=x": "from",
-		"query=a&limit=0": "limit", "query=a&limit=10001": "limit", "query=a&limit=x": "limit", "query=a&since=noon": "since", "query=a&until=x": "until", "query=a&regex=7": "regex",
+		"query=a&limit=0": "limit", "query=a&limit=1e3": "limit", "query=a&limit=99999999999999999999": "limit", "query=a&limit=x": "limit", "query=a&since=noon": "since", "query=a&until=x": "until", "query=a&regex=7": "regex",
 	} {
 		got := d.do(t, "GET", "/api/executions/"+id+"/search?"+query, "", owner)
 		if got.status != 400 && got.status != 422 || got.problem(t).Code != protocol.BadRequest || !strings.Contains(got.problem(t).Detail, says) || !strings.Contains(got.body, `"fields"`) {
