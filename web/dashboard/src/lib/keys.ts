@@ -5,7 +5,7 @@ export function useKeys(handlers: Readonly<Record<string, (event: KeyboardEvent)
   const latest = useRef(handlers);
   latest.current = handlers;
   useEffect(() => {
-    let prefixAt = 0;
+    let prefixAt = Number.NEGATIVE_INFINITY; // a key of the first second is not one after g
     const onKey = (event: KeyboardEvent) => {
       const command = event.metaKey || event.ctrlKey;
       const target = event.target as HTMLElement | null;
@@ -17,7 +17,7 @@ export function useKeys(handlers: Readonly<Record<string, (event: KeyboardEvent)
       if (target?.closest("input, textarea, select, [contenteditable=true], [role=dialog], [role=menu]"))
         return;
       const key = event.timeStamp - prefixAt < 1000 ? `g ${event.key}` : event.key;
-      prefixAt = 0;
+      prefixAt = Number.NEGATIVE_INFINITY;
       const handler = latest.current[key];
       if (handler) {
         event.preventDefault();

@@ -33,7 +33,7 @@ export interface LogKeysOptions {
 /** The keyboard of a log viewer. */
 export class LogKeys {
   readonly #options: LogKeysOptions;
-  #gAt = 0;
+  #gAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: LogKeysOptions) {
     this.#options = options;
@@ -89,7 +89,7 @@ export class LogKeys {
         return true;
       case "g":
         if (event.timeStamp - this.#gAt < 800) {
-          this.#gAt = 0;
+          this.#gAt = Number.NEGATIVE_INFINITY;
           model.toStart();
         } else this.#gAt = event.timeStamp;
         // On a page that has keys of its own, g may begin one of those.
