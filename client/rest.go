@@ -38,6 +38,7 @@ type Filter struct {
 	Status       []protocol.Status
 	AgentType    string
 	Since, Until time.Time // when they were queued
+	Pinned       *bool     // only those that are pinned, or that are not; nil: either
 	Query        string
 	Limit        int    // of one page; 0 for the server's default
 	Cursor       string // Page.Next of the page before
@@ -108,6 +109,9 @@ func (c *Client) List(ctx context.Context, f Filter) (Page, error) {
 	if !f.Until.IsZero() {
 		q.Set("until", f.Until.UTC().Format(time.RFC3339Nano))
 	}
+	if f.Pinned != nil {
+		q.Set("pinned", strconv.FormatBool(*f.Pinned))
+	}
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(f.Limit))
 	}
@@ -121,6 +125,28 @@ func (c *Client) Get(ctx context.Context, executionID string) (protocol.Record, 
 	var record protocol.Record
 	err := c.get(ctx, "api/executions/"+url.PathEscape(executionID), nil, &record)
 	return record, err
+}
+
+// Pin has retention leave an execution alone, and gives its record.
+func (c *Client) Pin(ctx context.Context, executionID string) (protocol.Record, error) {
+	return c.pin(ctx, http.MethodPut, executionID)
+}
+
+// Unpin leaves an execution to retention again, and gives its record.
+func (c *Client) Unpin(ctx context.Context, executionID string) (protocol.Record, error) {
+	return c.pin(ctx, http.MethodDelete, executionID)
+}
+
+func (c *Client) pin(ctx context.Context, method, executionID string) (record protocol.Record, err error) {
+	answer, err := c.request(ctx, method, "api/executions/"+url.PathEscape(executionID)+"/pin", nil, nil)
+	if err != nil {
+		return record, err
+	}
+	defer answer.Body.Close()
+	if err := json.NewDecoder(answer.Body).Decode(&record); err != nil {
+		return record, fmt.Errorf("read the pinned execution: %w", err)
+	}
+	return record, nil
 }
 
 // Create is Execute without a live connection. It gives the new execution's record.

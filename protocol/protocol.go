@@ -232,7 +232,23 @@ type Usage struct {
 type DiskUsage struct {
 	Path string `json:"path"`
 	Usage
+	State     DiskState `json:"state,omitempty"`     // absent when nobody watches the room there is
+	Free      uint64    `json:"free,omitempty"`      // bytes that the server can still write
+	LowMark   uint64    `json:"lowMark,omitempty"`   // with less free than this nothing is started
+	Condition string    `json:"condition,omitempty"` // what is wrong, for people; absent when all is well
 }
+
+// DiskState says whether there is room for what is to be recorded.
+type DiskState string
+
+const (
+	DiskOK       DiskState = "ok"       // there is room
+	DiskLow      DiskState = "low"      // what is new waits in the queue until there is room
+	DiskCritical DiskState = "critical" // and what runs may soon not be recorded any more: agents then wait
+)
+
+// DiskStates lists every state, best first.
+var DiskStates = []DiskState{DiskOK, DiskLow, DiskCritical}
 
 // Executions counts what waits and what runs.
 type Executions struct {

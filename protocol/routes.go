@@ -25,6 +25,8 @@ var RoutePermission = map[string][]string{
 	"POST /api/executions":             {PermExecute},
 	"GET /api/executions/{id}":         {PermRead},
 	"POST /api/executions/{id}/cancel": {PermCancel},
+	"PUT /api/executions/{id}/pin":     {PermCancel}, // as a cancellation, it decides about executions of others
+	"DELETE /api/executions/{id}/pin":  {PermCancel},
 	"GET /api/executions/{id}/events":  {PermRead},
 	"GET /api/executions/{id}/log":     {PermRead},
 	"GET /api/executions/{id}/search":  {PermRead},

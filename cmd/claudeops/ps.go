@@ -14,10 +14,11 @@ import (
 )
 
 type psFlags struct {
-	all   bool
-	limit int
-	agent string
-	quiet bool
+	all    bool
+	limit  int
+	agent  string
+	pinned bool
+	quiet  bool
 }
 
 func (c *command) psCommand() *cobra.Command {
@@ -32,6 +33,7 @@ func (c *command) psCommand() *cobra.Command {
 	flags.BoolVarP(&f.all, "all", "a", false, "those that have ended too")
 	flags.IntVarP(&f.limit, "limit", "n", 0, "at most `number` of them (default: all that run or wait; 20 with -a)")
 	flags.StringVar(&f.agent, "agent-type", "", "only executions of this `agent`")
+	flags.BoolVar(&f.pinned, "pinned", false, "only executions that are pinned")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "ids alone")
 	return cmd
 }
@@ -45,6 +47,9 @@ func (c *command) ps(ctx context.Context, f *psFlags) error {
 		return err
 	}
 	filter := client.Filter{AgentType: f.agent}
+	if f.pinned {
+		filter.Pinned = new(true)
+	}
 	limit := f.limit
 	if f.all {
 		if limit == 0 {
@@ -129,6 +134,8 @@ func recordDuration(r protocol.Record, now time.Time) string {
 
 func detail(r protocol.Record) string {
 	switch {
+	case r.Status == execution.Queued && r.QueueReason != "":
+		return r.QueueReason
 	case r.Status == execution.Queued && r.QueuePosition > 0:
 		return fmt.Sprintf("number %d in the queue", r.QueuePosition)
 	case r.Status == execution.Failed:

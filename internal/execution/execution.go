@@ -105,4 +105,7 @@ type Record struct {
 	PID             int             `json:"pid,omitempty"`
 	DroppedLines    int64           `json:"droppedLines,omitempty"`
 	DroppedBytes    int64           `json:"droppedBytes,omitempty"`
+	QueueReason     string          `json:"queueReason,omitempty"`   // why nothing is started now, for people; empty when it only waits for its turn
+	Pinned          bool            `json:"pinned,omitempty"`        // retention leaves it alone
+	LogsRemovedAt   *time.Time      `json:"logsRemovedAt,omitempty"` // when retention took its log lines; absent while they are kept
 }

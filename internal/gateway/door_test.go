@@ -297,6 +297,18 @@ func (b *bookkeeper) Cancel(_ context.Context, id, by, reason string) (execution
 	return *rec, b.fails
 }
 
+func (b *bookkeeper) Pin(_ context.Context, id, by string, pinned bool) (execution.Record, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls, fmt.Sprintf("pin %s %s %v", id, by, pinned))
+	rec := b.records[id]
+	if rec == nil {
+		return execution.Record{}, index.NotFound(id)
+	}
+	rec.Pinned = pinned
+	return *rec, b.fails
+}
+
 func (b *bookkeeper) Get(_ context.Context, id string) (execution.Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -36,6 +36,7 @@ import (
 type Supervisor interface {
 	Execute(ctx context.Context, r supervisor.Request) (rec execution.Record, existing bool, err error)
 	Cancel(ctx context.Context, id, by, reason string) (execution.Record, error)
+	Pin(ctx context.Context, id, by string, pinned bool) (execution.Record, error)
 	Get(ctx context.Context, id string) (execution.Record, error)
 	List(ctx context.Context, f index.Filter) (index.Page, error)
 	Costs(ctx context.Context, f index.CostFilter) ([]index.Cost, error)
@@ -333,7 +334,7 @@ func withPath(r *http.Request, path string) *http.Request {
 // noRoute answers for what is on no route: an unknown path, or a method its path does not have.
 func (g *Gateway) noRoute(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if g.pattern(r, method) != "" {
 			allowed = append(allowed, method)
 		}

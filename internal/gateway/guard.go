@@ -30,7 +30,7 @@ const permissionsPolicy = "accelerometer=(), autoplay=(), camera=(), display-cap
 
 // What a configured foreign origin may send and read.
 const (
-	corsMethods = "GET, HEAD, POST"
+	corsMethods = "GET, HEAD, POST, PUT, DELETE"
 	corsHeaders = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
 	corsExposed = "Content-Disposition, Location, Retry-After, WWW-Authenticate"
 	corsSeconds = "600" // a browser keeps the answer to a preflight for so long

@@ -35,6 +35,8 @@ func examples(id string) map[string][3]string {
 		"POST /api/executions":             {"POST", "/api/executions", `{"agentType":"echo"}`},
 		"GET /api/executions/{id}":         {"GET", "/api/executions/" + id, ""},
 		"POST /api/executions/{id}/cancel": {"POST", "/api/executions/" + id + "/cancel", `{"reason":"r"}`},
+		"PUT /api/executions/{id}/pin":     {"PUT", "/api/executions/" + id + "/pin", ""},
+		"DELETE /api/executions/{id}/pin":  {"DELETE", "/api/executions/" + id + "/pin", ""},
 		"GET /api/executions/{id}/events":  {"GET", "/api/executions/" + id + "/events", ""},
 		"GET /api/executions/{id}/log":     {"GET", "/api/executions/" + id + "/log", ""},
 		"GET /api/executions/{id}/search":  {"GET", "/api/executions/" + id + "/search?query=a", ""},

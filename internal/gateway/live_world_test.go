@@ -160,6 +160,10 @@ func (w *world) Cancel(_ context.Context, id, by, reason string) (execution.Reco
 	return rec, nil
 }
 
+func (w *world) Pin(ctx context.Context, id, _ string, _ bool) (execution.Record, error) {
+	return w.Get(ctx, id)
+}
+
 func (w *world) Get(_ context.Context, id string) (execution.Record, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -65,6 +65,7 @@ type listQuery struct {
 	AgentType string   `query:"agentType" doc:"Only those of this agent."`
 	Since     string   `query:"since" doc:"Only those queued then or later (RFC 3339)."`
 	Until     string   `query:"until" doc:"Only those queued before (RFC 3339)."`
+	Pinned    string   `query:"pinned" enum:"true,false" doc:"Only those that are pinned, or that are not."`
 	Query     string   `query:"q" doc:"Only those with this text in id, agent, reason, error, progress message or parameters."`
 	Limit     string   `query:"limit" doc:"How many at most, 1 to 1000; 50 when absent."`
 	Cursor    string   `query:"cursor" doc:"next of the page before."`
@@ -102,6 +103,20 @@ func (g *Gateway) registerExecutions() {
 		Summary: "Stop an execution", DefaultStatus: http.StatusAccepted,
 		Description: "Answers at once; the execution has ended when its event execution:cancelled says so. One that has ended already is left as it is.",
 	}, g.cancelExecution)
+	operation(g, huma.Operation{
+		OperationID: "pin-execution", Method: http.MethodPut, Path: "/api/executions/{id}/pin", Tags: tags,
+		Summary:     "Keep an execution whatever retention says",
+		Description: "One that is pinned already stays so.",
+	}, func(ctx context.Context, in *executionPath) (*recordAnswer, error) {
+		return g.pinExecution(ctx, in.ID, true)
+	})
+	operation(g, huma.Operation{
+		OperationID: "unpin-execution", Method: http.MethodDelete, Path: "/api/executions/{id}/pin", Tags: tags,
+		Summary: "Leave an execution to retention again", DefaultStatus: http.StatusOK,
+		Description: "One that is not pinned stays so.",
+	}, func(ctx context.Context, in *executionPath) (*recordAnswer, error) {
+		return g.pinExecution(ctx, in.ID, false)
+	})
 }
 
 // execution gives a record, and refuses what can't be an id before it reaches any store.
@@ -155,6 +170,22 @@ func (g *Gateway) cancelExecution(ctx context.Context, in *cancelRequest) (*reco
 	return &recordAnswer{rec}, nil
 }
 
+func (g *Gateway) pinExecution(ctx context.Context, id string, pinned bool) (*recordAnswer, error) {
+	if err := execution.ValidateID(id); err != nil {
+		return nil, badField("id", "%s", err)
+	}
+	p, action := principalOf(ctx), "execution.unpin"
+	if pinned {
+		action = "execution.pin"
+	}
+	rec, err := g.opts.Supervisor.Pin(ctx, id, p.ID, pinned)
+	g.auditREST(ctx, p, audit.Entry{Action: action, Target: id}, err)
+	if err != nil {
+		return nil, err
+	}
+	return &recordAnswer{rec}, nil
+}
+
 func (g *Gateway) listExecutions(ctx context.Context, in *listQuery) (*listAnswer, error) {
 	filter := index.Filter{AgentType: in.AgentType, Query: in.Query, Cursor: in.Cursor, Count: in.Count}
 	for _, entry := range in.Status {
@@ -165,6 +196,9 @@ func (g *Gateway) listExecutions(ctx context.Context, in *listQuery) (*listAnswe
 			}
 			filter.Status = append(filter.Status, status)
 		}
+	}
+	if in.Pinned != "" {
+		filter.Pinned = new(in.Pinned == "true")
 	}
 	var err error
 	if filter.Since, err = timeParam("since", in.Since); err != nil {

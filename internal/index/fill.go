@@ -52,7 +52,15 @@ func (f *file) fill(ctx context.Context, store journal.Store, skipped func(id st
 	}
 	var missing []string
 	for _, id := range ids {
-		if status, ok := known[id]; !ok || !status.Terminal() {
+		one, ok := known[id]
+		stale := !ok || !one.status.Terminal()
+		if !stale {
+			// A pin is a promise: it is the one thing about ended executions that is not left to trust.
+			if stale, err = pinChanged(store, id, one.pinned); err != nil {
+				return err
+			}
+		}
+		if stale {
 			missing = append(missing, id)
 		}
 		delete(known, id)
@@ -63,25 +71,40 @@ func (f *file) fill(ctx context.Context, store journal.Store, skipped func(id st
 	return f.readAll(ctx, store, missing, skipped)
 }
 
-func (f *file) statuses(ctx context.Context) (map[string]execution.Status, error) {
-	known := make(map[string]execution.Status)
-	rows, err := f.read.QueryContext(ctx, `SELECT id, status FROM executions`)
+// standing is what the index says of an execution, as far as Fill must know.
+type standing struct {
+	status execution.Status
+	pinned bool
+}
+
+func pinChanged(store journal.Store, id string, pinned bool) (bool, error) {
+	dir, err := store.Dir(id)
+	if err != nil {
+		return false, err
+	}
+	now, err := Pinned(dir, id)
+	return now != pinned, err
+}
+
+func (f *file) statuses(ctx context.Context) (map[string]standing, error) {
+	known := make(map[string]standing)
+	rows, err := f.read.QueryContext(ctx, `SELECT id, status, pinned FROM executions`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var id string
-		var status execution.Status
-		if err := rows.Scan(&id, &status); err != nil {
+		var one standing
+		if err := rows.Scan(&id, &one.status, &one.pinned); err != nil {
 			return nil, err
 		}
-		known[id] = status
+		known[id] = one
 	}
 	return known, rows.Err()
 }
 
-func forget(ctx context.Context, tx *sql.Tx, gone map[string]execution.Status) error {
+func forget(ctx context.Context, tx *sql.Tx, gone map[string]standing) error {
 	for id := range gone {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM executions WHERE id = ?`, id); err != nil {
 			return err
@@ -127,22 +150,41 @@ func (f *file) readAll(ctx context.Context, store journal.Store, ids []string, s
 }
 
 // foldOne gives nil for a journal that holds no event: its execution was never accepted.
-func foldOne(ctx context.Context, store journal.Store, id string) (result *folded, err error) {
-	r, err := store.Open(id)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	rec, err := Fold(ctx, r)
+func foldOne(ctx context.Context, store journal.Store, id string) (*folded, error) {
+	rec, claim, err := Read(ctx, store, id)
 	if err != nil || rec.ExecutionID == "" {
 		return nil, err
 	}
+	return &folded{rec, claim}, nil
+}
+
+// Read makes an execution's record and claim anew from what is in its directory: the journal, and the
+// files beside it that say what no event does. The record of a journal without any event is empty.
+func Read(ctx context.Context, store journal.Store, id string) (rec execution.Record, claim *Claim, err error) {
+	r, err := store.Open(id)
+	if err != nil {
+		return rec, nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
 	dir, err := store.Dir(id)
 	if err != nil {
-		return nil, err
+		return rec, nil, err
 	}
-	claim, err := ReadClaim(dir, id)
-	return &folded{rec, claim}, err
+	kept, err := ReadKept(dir, id)
+	if err != nil {
+		return rec, nil, err
+	}
+	if kept != nil {
+		// Its journal does not hold all of its events any more.
+		rec = *kept
+	} else if rec, err = Fold(ctx, r); err != nil || rec.ExecutionID == "" {
+		return rec, nil, err
+	}
+	if rec.Pinned, err = Pinned(dir, id); err != nil {
+		return rec, nil, err
+	}
+	claim, err = ReadClaim(dir, id)
+	return rec, claim, err
 }
 
 func putFolded(ctx context.Context, tx *sql.Tx, results []*folded) error {

@@ -23,6 +23,7 @@ type Filter struct {
 	AgentType string
 	Since     time.Time // queued then or later; zero: open
 	Until     time.Time // queued before; zero: open
+	Pinned    *bool     // only those that are pinned, or that are not; nil: either
 	Query     string    // without regard to case, in id, agent, reason, error, progress message or parameters
 	Limit     int       // 1 to MaxLimit; 0: DefaultLimit
 	Cursor    string    // a page's Next
@@ -122,6 +123,11 @@ func (f *Filter) where(after string) (conditions []string, args []any) {
 	}
 	if !f.Until.IsZero() {
 		add("queued_at < ?", ceilMilli(f.Until))
+	}
+	if f.Pinned != nil && *f.Pinned {
+		conditions = append(conditions, "pinned = 1") // in these words: the index of the pinned is for them
+	} else if f.Pinned != nil {
+		conditions = append(conditions, "pinned = 0")
 	}
 	if f.Query != "" {
 		add("instr(search, ?) > 0", strings.ToLower(f.Query))

@@ -15,9 +15,10 @@ import (
 )
 
 const upsert = `
-INSERT INTO executions(id, agent, status, queued_at, cost, estimated, input, output, cache_read, cache_write, search, record)
-VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO executions(id, agent, status, queued_at, ended_at, pinned, logs_removed, cost, estimated, input, output, cache_read, cache_write, search, record)
+VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT(id) DO UPDATE SET agent = excluded.agent, status = excluded.status, queued_at = excluded.queued_at,
+	ended_at = excluded.ended_at, pinned = excluded.pinned, logs_removed = excluded.logs_removed,
 	cost = excluded.cost, estimated = excluded.estimated, input = excluded.input, output = excluded.output,
 	cache_read = excluded.cache_read, cache_write = excluded.cache_write, search = excluded.search, record = excluded.record`
 
@@ -93,8 +94,8 @@ func putAll(ctx context.Context, tx *sql.Tx, records []execution.Record) error {
 	defer statement.Close()
 	for i := range records {
 		r := records[i]
-		// The place in the line belongs to the moment it is asked for.
-		r.QueuePosition = 0
+		// The place in the line belongs to the moment it is asked for, and so does what holds it up.
+		r.QueuePosition, r.QueueReason = 0, ""
 		text, err := json.Marshal(&r)
 		if err != nil {
 			return fmt.Errorf("encode the record of %s: %w", r.ExecutionID, err)
@@ -104,13 +105,20 @@ func putAll(ctx context.Context, tx *sql.Tx, records []execution.Record) error {
 			tokens = *r.Tokens
 		}
 		_, err = statement.ExecContext(ctx, r.ExecutionID, r.AgentType, string(r.Status), r.QueuedAt.UnixMilli(),
-			r.Cost, r.CostEstimated, tokens.Input, tokens.Output, tokens.CacheRead, tokens.CacheWrite,
+			endedAt(&r), r.Pinned, r.LogsRemovedAt != nil, r.Cost, r.CostEstimated, tokens.Input, tokens.Output, tokens.CacheRead, tokens.CacheWrite,
 			searchText(&r), string(text))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func endedAt(r *execution.Record) int64 {
+	if !r.Terminal || r.EndedAt == nil {
+		return 0
+	}
+	return max(1, r.EndedAt.UnixMilli()) // 0 is for those that have not
 }
 
 // fieldSeparator keeps a text filter from finding the end of one thing and the beginning of the next.

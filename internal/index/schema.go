@@ -15,7 +15,7 @@ import (
 
 // schemaVersion is kept in the file's user_version. A file of any other version is rebuilt, never
 // migrated: the journals hold everything.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // The columns are what lists filter, sort and sum by; record is the whole record as JSON. It comes
 // last so that scans over the others need not touch its pages. Ids sort by creation.
@@ -25,6 +25,9 @@ CREATE TABLE executions (
 	agent          TEXT NOT NULL,
 	status         TEXT NOT NULL,
 	queued_at      INTEGER NOT NULL, -- Unix milliseconds
+	ended_at       INTEGER NOT NULL, -- Unix milliseconds; 0: it has not
+	pinned         INTEGER NOT NULL, -- 1: retention leaves it alone
+	logs_removed   INTEGER NOT NULL, -- 1: retention has taken its log lines
 	cost           REAL NOT NULL,    -- USD
 	estimated      INTEGER NOT NULL, -- 1: cost is an estimate
 	input          INTEGER NOT NULL, -- tokens
@@ -38,6 +41,8 @@ CREATE INDEX executions_by_status ON executions(status, id, queued_at);
 CREATE INDEX executions_by_agent ON executions(agent, id, queued_at);
 CREATE INDEX executions_by_agent_status ON executions(agent, status, id, queued_at);
 CREATE INDEX executions_by_time ON executions(queued_at, agent, cost, estimated, input, output, cache_read, cache_write); -- all that costs need
+CREATE INDEX executions_by_end ON executions(ended_at, id, agent, logs_removed) WHERE ended_at > 0 AND pinned = 0; -- all that retention needs
+CREATE INDEX executions_pinned ON executions(id) WHERE pinned = 1;
 CREATE TABLE claims (
 	user         TEXT NOT NULL,
 	key          TEXT NOT NULL,
@@ -155,7 +160,7 @@ func prepareSchema(db *sql.DB) error {
 		return &unusableError{fmt.Errorf("it has version %d, this program writes version %d", version, schemaVersion)}
 	}
 	for _, query := range []string{
-		`SELECT id, agent, status, queued_at, cost, estimated, input, output, cache_read, cache_write, search, record FROM executions LIMIT 1`,
+		`SELECT id, agent, status, queued_at, ended_at, pinned, logs_removed, cost, estimated, input, output, cache_read, cache_write, search, record FROM executions LIMIT 1`,
 		`SELECT user, key, request, execution_id FROM claims LIMIT 1`,
 		`SELECT name, value FROM state LIMIT 1`,
 	} {

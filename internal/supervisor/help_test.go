@@ -123,6 +123,8 @@ type world struct {
 	catalogue *catalogue
 	options   supervisor.Options // what a test changes before start
 
+	reached func(step string) // what a removal has come to
+
 	realRunners bool // leave Options.Runners nil
 
 	server *server
@@ -179,6 +181,11 @@ func (w *world) open() *server {
 	}
 	options := w.options
 	options.DataDir, options.Catalogue, options.Index, options.Log = w.dir, w.catalogue, s.index, log
+	options.Reached = func(step string) {
+		if w.reached != nil {
+			w.reached(step)
+		}
+	}
 	if options.Store == nil {
 		options.Store = s.store
 	}

@@ -202,7 +202,8 @@ func (s *Supervisor) retire(l *live) {
 	if err := s.clean(l.id); err != nil {
 		s.log.Warn("the next start will look at an ended execution again", "executionId", l.id, "error", err)
 	}
-	s.recent.put(l.snapshot())
+	epoch := s.recent.epoch()
+	s.recent.put(epoch, l.snapshot())
 	s.mu.Lock()
 	delete(s.live, l.id)
 	s.mu.Unlock()

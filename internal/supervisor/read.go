@@ -20,10 +20,11 @@ func (s *Supervisor) Get(ctx context.Context, id string) (execution.Record, erro
 	if rec, ok := s.recent.get(id); ok {
 		return rec, nil
 	}
+	epoch := s.recent.epoch()
 	rec, err := s.options.Index.Get(ctx, id)
 	_ = s.indexer.check(err)
 	if err == nil && rec.Terminal {
-		s.recent.put(rec)
+		s.recent.put(epoch, rec)
 	}
 	return rec, err
 }

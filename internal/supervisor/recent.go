@@ -13,9 +13,11 @@ const recentBytes = 4 << 20
 // recordBytes is what a record takes beside its texts, roughly.
 const recordBytes = 1 << 10
 
-// recent keeps the records of ended executions that were asked for last. They never change.
+// recent keeps the records of ended executions that were asked for last. They never change, but for
+// what retention does to them: then they are forgotten.
 type recent struct {
 	mu    sync.Mutex // guards what follows
+	age   uint64     // counts what was forgotten
 	bytes int
 	order *list.List // of *execution.Record, newest use first
 	byID  map[string]*list.Element
@@ -38,9 +40,28 @@ func (r *recent) get(id string) (execution.Record, bool) {
 	return *element.Value.(*execution.Record), true
 }
 
-func (r *recent) put(rec execution.Record) {
+// epoch is to be taken before a record is read that is to be put.
+func (r *recent) epoch() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.age
+}
+
+// forget drops a record. One that was read before is not put any more.
+func (r *recent) forget(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.age++
+	r.dropLocked(id)
+}
+
+// put keeps a record that was read in that epoch.
+func (r *recent) put(epoch uint64, rec execution.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if epoch != r.age {
+		return
+	}
 	r.dropLocked(rec.ExecutionID)
 	if weight(&rec) > recentBytes/4 {
 		return // one must not push all others out

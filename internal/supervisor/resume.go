@@ -227,9 +227,17 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 			// The server died before the execution was accepted: nobody was promised anything.
 			return found{}, s.undo(id)
 		}
-		rec, err = s.addToIndex(ctx, id, r)
+		rec, err = s.addToIndex(ctx, id)
 	}
 	if err != nil {
+		return found{}, err
+	}
+	// Of a pin the file is the truth.
+	dir, err := s.options.Store.Dir(id)
+	if err != nil {
+		return found{}, err
+	}
+	if rec.Pinned, err = index.Pinned(dir, id); err != nil {
 		return found{}, err
 	}
 	l := newLive(rec)
@@ -270,21 +278,13 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 
 // addToIndex makes up for a server that died between storing an execution and indexing it. Who
 // asked for it got no answer, and may ask again with the same key.
-func (s *Supervisor) addToIndex(ctx context.Context, id string, r journal.Reader) (execution.Record, error) {
-	rec, err := index.Fold(ctx, r)
+func (s *Supervisor) addToIndex(ctx context.Context, id string) (execution.Record, error) {
+	rec, claim, err := index.Read(ctx, s.options.Store, id)
 	if err != nil {
 		return rec, err
 	}
 	if rec.ExecutionID != id {
 		return rec, errors.New("its journal does not begin with its execution:queued")
-	}
-	dir, err := s.options.Store.Dir(id)
-	if err != nil {
-		return rec, err
-	}
-	claim, err := index.ReadClaim(dir, id)
-	if err != nil {
-		return rec, err
 	}
 	err = s.options.Index.Add(ctx, rec, claim)
 	if fault.CodeOf(err) == protocol.Conflict {

@@ -51,6 +51,9 @@ type Options struct {
 	// it is found. It must not block. Nil: nobody wants to know.
 	Bound func(user, executionID string)
 
+	// Reached is told of each step of a removal. It is for tests that die there. Nil: nobody.
+	Reached func(step string)
+
 	Runners Runners // nil: processes started from Executable
 }
 
@@ -75,6 +78,7 @@ type Supervisor struct {
 
 	counted  counted
 	claims   claims
+	keeping  claims     // by execution: who pins it, or takes from it
 	resuming sync.Mutex // one look at a time at an execution that nothing marks as active
 
 	mu          sync.RWMutex // guards what follows
@@ -123,6 +127,7 @@ func Open(options Options) (*Supervisor, error) {
 		ids: newIDSource(), recent: newRecent(), live: make(map[string]*live),
 		spawning: make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0))),
 		claims:   claims{pending: make(map[claimKey]chan struct{})},
+		keeping:  claims{pending: make(map[claimKey]chan struct{})},
 	}
 	if s.runners == nil {
 		s.runners = &processes{executable: options.Executable, dataDir: options.DataDir}

@@ -114,6 +114,8 @@ var enumNames = map[reflect.Type]string{
 	reflect.TypeFor[execution.Stream](): "Stream",
 	reflect.TypeFor[execution.Reason](): "FailureReason",
 	reflect.TypeFor[protocol.Code]():    "ErrorCode",
+
+	reflect.TypeFor[protocol.DiskState](): "DiskState",
 }
 
 // narrowed gives fields whose Go type is wider than what the wire holds their true type, by

@@ -31,6 +31,7 @@ const REASONS: Readonly<Record<string, string>> = {
 export function summaryOf(record: ExecutionRecord): string {
   switch (record.status) {
     case "queued":
+      if (record.queueReason) return record.queueReason;
       return record.queuePosition ? `${record.queuePosition}. in the queue` : "waits for its turn";
     case "running":
     case "cancelling":

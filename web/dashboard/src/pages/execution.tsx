@@ -14,14 +14,15 @@ import {
   StatusBadge,
   StopButton,
   useExecution,
+  useHub,
   useLogStream,
 } from "@claudeops/react";
 import { Link, useParams } from "@tanstack/react-router";
-import { Bell, BellRing, ChevronLeft, PanelRight } from "lucide-react";
+import { Bell, BellRing, ChevronLeft, PanelRight, Pin } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useKeys } from "../lib/keys.ts";
 import { canNotify, useWatched, watchEnd } from "../lib/notify.ts";
-import { useAgents, useStale } from "../lib/queries.ts";
+import { useAgents, useSession, useStale } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { useTitle } from "../lib/title.ts";
 import { say, sayError } from "../lib/toasts.ts";
@@ -214,6 +215,7 @@ function Head({
           {words}
         </span>
         {!record.terminal && canNotify && <NotifyButton executionId={record.executionId} />}
+        <PinButton record={record} />
         <span className={record.terminal ? "inline-flex" : "hidden sm:inline-flex"}>
           <button
             type="button"
@@ -249,6 +251,36 @@ function Head({
         Everything it has started is ended as well.
       </Confirm>
     </header>
+  );
+}
+
+/** What is pinned stays, whatever retention says. */
+function PinButton({ record }: { record: ExecutionRecord }): ReactNode {
+  const { api } = useHub();
+  const { refresh } = useExecution(record.executionId);
+  const session = useSession();
+  const pinned = record.pinned === true;
+  const allowed = session.data?.permissions.some((held) => held === "executions:cancel" || held === "admin");
+  if (!allowed && !pinned) return null;
+  return (
+    <button
+      type="button"
+      className={`cops-button px-2! ${pinned ? "text-accent!" : "text-ink-2!"}`}
+      aria-pressed={pinned}
+      aria-label="Keep this execution"
+      title={pinned ? "Pinned: retention leaves it alone" : "Pin it, so that retention leaves it alone"}
+      disabled={!allowed}
+      onClick={async () => {
+        try {
+          await (pinned ? api.executions.unpin(record.executionId) : api.executions.pin(record.executionId));
+          await refresh();
+        } catch (error) {
+          sayError(error);
+        }
+      }}
+    >
+      <Pin size={16} strokeWidth={1.8} fill={pinned ? "currentColor" : "none"} aria-hidden="true" />
+    </button>
   );
 }
 
@@ -356,6 +388,11 @@ function Details({ record }: { record: ExecutionRecord }): ReactNode {
               {record.processesReaped > 0
                 ? `${formatCount(record.processesReaped)} reaped`
                 : "none left behind"}
+            </Fact>
+          )}
+          {record.logsRemovedAt && (
+            <Fact name="Log">
+              not kept since <Instant at={Date.parse(record.logsRemovedAt)} />
             </Fact>
           )}
           {total > 0 && <Fact name="Lines">{formatCount(total)}</Fact>}

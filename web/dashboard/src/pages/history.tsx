@@ -64,10 +64,11 @@ export default function History(): ReactNode {
 
   const shown = useMemo(() => {
     const listed = (page.data?.pages ?? []).flatMap((part) => part.executions);
-    // What the feed knows is newer than what was listed.
+    // What the feed knows is newer than what was listed, but that somebody pinned one that has ended is
+    // no event.
     return listed.map((record) => {
       const newer = live.get(record.executionId);
-      return newer && newer.head >= record.head ? newer : record;
+      return newer && newer.head >= record.head && !record.terminal ? newer : record;
     });
   }, [page.data, live]);
 

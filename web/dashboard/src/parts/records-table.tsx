@@ -1,6 +1,7 @@
 import type { ExecutionRecord } from "@claudeops/client";
 import { Elapsed, formatInstant, formatWhen, StatusBadge, StopButton } from "@claudeops/react";
 import { Link, useNavigate } from "@tanstack/react-router";
+import { Pin } from "lucide-react";
 import type { ReactNode } from "react";
 import { sayError } from "../lib/toasts.ts";
 import { summaryOf, toneOf, triggerShort } from "../lib/words.ts";
@@ -65,9 +66,18 @@ export function RecordsTable({ records, chosen, onChoose, label }: RecordsTableP
                   to="/executions/$id"
                   params={{ id: record.executionId }}
                   data-open
-                  className="block truncate font-semibold hover:underline"
+                  className="flex items-center gap-1.5 font-semibold hover:underline"
                 >
-                  {record.agentType}
+                  <span className="truncate">{record.agentType}</span>
+                  {record.pinned && (
+                    <Pin
+                      size={12}
+                      fill="currentColor"
+                      className="flex-none text-ink-3"
+                      role="img"
+                      aria-label="pinned"
+                    />
+                  )}
                 </Link>
               </td>
               <td

@@ -60,6 +60,8 @@ export interface ExecutionsQuery {
   readonly since?: string | Date;
   /** Queued before: RFC 3339, or a Date. */
   readonly until?: string | Date;
+  /** Only those that retention leaves alone, or that it does not. */
+  readonly pinned?: boolean;
   /** Free text. */
   readonly q?: string;
   readonly limit?: number;
@@ -102,6 +104,10 @@ export interface Api {
   readonly executions: {
     list(query?: ExecutionsQuery, options?: CallOptions): Promise<ExecutionsPage>;
     get(executionId: string, options?: CallOptions): Promise<ExecutionRecord>;
+    /** Has retention leave it alone. */
+    pin(executionId: string, options?: CallOptions): Promise<ExecutionRecord>;
+    /** Leaves it to retention again. */
+    unpin(executionId: string, options?: CallOptions): Promise<ExecutionRecord>;
     /** Events by seq, e.g. a page of a log viewer. */
     events(executionId: string, range?: EventRange, options?: CallOptions): Promise<EventPage>;
     /** The address of the agent's own bytes (text/plain), for a download link. */
@@ -145,7 +151,12 @@ export function createApi(options: ApiOptions = {}): Api {
     },
     executions: {
       async list(query = {}, call) {
-        const body = await rest.json("api/executions", { ...query }, call);
+        const { pinned, ...others } = query;
+        const body = await rest.json(
+          "api/executions",
+          { ...others, ...(pinned === undefined ? {} : { pinned: String(pinned) }) },
+          call,
+        );
         const { executions, next, total } = isObject(body) ? body : {};
         if (!Array.isArray(executions)) return unexpected("executions");
         return {
@@ -156,6 +167,12 @@ export function createApi(options: ApiOptions = {}): Api {
       },
       async get(executionId, call) {
         return recordOf(await rest.json(path(executionId), {}, call));
+      },
+      async pin(executionId, call) {
+        return recordOf(await rest.json(path(executionId, "/pin"), {}, call, { method: "PUT" }));
+      },
+      async unpin(executionId, call) {
+        return recordOf(await rest.json(path(executionId, "/pin"), {}, call, { method: "DELETE" }));
       },
       async events(executionId, range = {}, call) {
         const text = await rest.text(path(executionId, "/events"), { ...range }, call);
@@ -187,8 +204,14 @@ export function createApi(options: ApiOptions = {}): Api {
       },
     },
     get: (path, call) => rest.json(path, {}, call),
-    post: (path, body, call) => rest.json(path, {}, call, body ?? {}),
+    post: (path, body, call) => rest.json(path, {}, call, { method: "POST", body: body ?? {} }),
   };
+}
+
+/** What makes a request more than a question. */
+interface Change {
+  readonly method: "POST" | "PUT" | "DELETE";
+  readonly body?: unknown;
 }
 
 class Rest {
@@ -215,8 +238,8 @@ class Rest {
     return httpAddress(this.#base, path.replace(/^\/+/, ""), search);
   }
 
-  async json(path: string, query: Query, call?: CallOptions, body?: unknown): Promise<unknown> {
-    const text = await this.text(path, query, call, body);
+  async json(path: string, query: Query, call?: CallOptions, change?: Change): Promise<unknown> {
+    const text = await this.text(path, query, call, change);
     if (text === "") return undefined;
     try {
       return JSON.parse(text);
@@ -225,9 +248,9 @@ class Rest {
     }
   }
 
-  async text(path: string, query: Query, call?: CallOptions, body?: unknown): Promise<string> {
+  async text(path: string, query: Query, call?: CallOptions, change?: Change): Promise<string> {
     let text = "";
-    await this.#read(path, query, call, body, (piece) => {
+    await this.#read(path, query, call, change, (piece) => {
       text += piece;
     });
     return text;
@@ -283,7 +306,7 @@ class Rest {
     path: string,
     query: Query,
     call: CallOptions = {},
-    body: unknown,
+    change: Change | undefined,
     read: (piece: string) => void,
   ): Promise<void> {
     const { signal, timeoutMs = this.#timeoutMs } = call;
@@ -294,7 +317,7 @@ class Rest {
     const late = () => stop.abort(new TimeoutError(`${path} was not answered within ${timeoutMs} ms`));
     let timer = setTimeout(late, timeoutMs);
     try {
-      const answer = await this.#ask(this.address(path, query), body, stop.signal);
+      const answer = await this.#ask(this.address(path, query), change, stop.signal);
       await readText(answer, (piece) => {
         clearTimeout(timer);
         timer = setTimeout(late, timeoutMs);
@@ -310,18 +333,18 @@ class Rest {
     }
   }
 
-  async #ask(address: string, body: unknown, signal: AbortSignal): Promise<Response> {
+  async #ask(address: string, change: Change | undefined, signal: AbortSignal): Promise<Response> {
     let refused: Grant | undefined;
     for (;;) {
       const grant = await this.#authorization.grant();
       const init = fetchInit(grant);
       const answer = await this.#fetch(address, {
         ...init,
-        ...(body === undefined
+        ...(change === undefined ? {} : { method: change.method }),
+        ...(change?.body === undefined
           ? {}
           : {
-              method: "POST",
-              body: JSON.stringify(body),
+              body: JSON.stringify(change.body),
               headers: { ...init.headers, "Content-Type": "application/json" },
             }),
         cache: "no-store",

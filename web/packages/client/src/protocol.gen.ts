@@ -34,6 +34,15 @@ export const closeCodes = {
   rateLimited: 4429,
 } as const;
 
+/** Says whether there is room for what is to be recorded. */
+export type DiskState =
+  /** there is room */
+  | "ok"
+  /** what is new waits in the queue until there is room */
+  | "low"
+  /** and what runs may soon not be recorded any more: agents then wait */
+  | "critical";
+
 /** Classifies an error. Clients branch on it, never on the message. */
 export type ErrorCode =
   /** malformed, or a field is wrong */
@@ -126,6 +135,14 @@ export interface DiskUsage {
   readonly used: number;
   readonly total: number;
   readonly percent: number;
+  /** absent when nobody watches the room there is */
+  readonly state?: DiskState;
+  /** bytes that the server can still write */
+  readonly free?: number;
+  /** with less free than this nothing is started */
+  readonly lowMark?: number;
+  /** what is wrong, for people; absent when all is well */
+  readonly condition?: string;
 }
 
 /** Counts what waits and what runs. */
@@ -174,6 +191,12 @@ export interface ExecutionRecord {
   readonly pid?: number;
   readonly droppedLines?: number;
   readonly droppedBytes?: number;
+  /** why nothing is started now, for people; empty when it only waits for its turn */
+  readonly queueReason?: string;
+  /** retention leaves it alone */
+  readonly pinned?: boolean;
+  /** when retention took its log lines; absent while they are kept */
+  readonly logsRemovedAt?: string;
 }
 
 /** Says how often the server pings, and after how long without any sign it hangs up. */
@@ -493,6 +516,12 @@ export interface ExecutionStatusMessage {
   readonly pid?: number;
   readonly droppedLines?: number;
   readonly droppedBytes?: number;
+  /** why nothing is started now, for people; empty when it only waits for its turn */
+  readonly queueReason?: string;
+  /** retention leaves it alone */
+  readonly pinned?: boolean;
+  /** when retention took its log lines; absent while they are kept */
+  readonly logsRemovedAt?: string;
 }
 
 /** Says from where events follow, and where the journal's end is now. */
@@ -753,7 +782,7 @@ export const shapes: Readonly<Record<string, string>> = {
   "connection": "message:s protocol:n connectionId:s serverTime:s heartbeat:Heartbeat limits:Limits user:User",
   "ack": "id:s? executionId:s? status:s? queuePosition:n? existing:b? total:n? complete:b?",
   "error": "id:s? code:s message:s retryable:b retryAfterMs:n? details:x?",
-  "execution:status": "id:s? executionId:s agentType:s status:s terminal:b head:n queuedAt:s startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? cost:n costEstimated:b? tokens:Tokens? model:s? exitCode:n? signal:s? reason:s? error:s? cancelledBy:s? processesReaped:n result:x? config:o? trigger:Trigger command:a? workdir:s? host:s? pid:n? droppedLines:n? droppedBytes:n?",
+  "execution:status": "id:s? executionId:s agentType:s status:s terminal:b head:n queuedAt:s startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? cost:n costEstimated:b? tokens:Tokens? model:s? exitCode:n? signal:s? reason:s? error:s? cancelledBy:s? processesReaped:n result:x? config:o? trigger:Trigger command:a? workdir:s? host:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? logsRemovedAt:s?",
   "logs:subscribed": "id:s? executionId:s from:n head:n",
   "logs:gap": "executionId:s from:n to:n reason:s",
   "logs:matches": "id:s? executionId:s? matches:SearchMatch[] total:n complete:b lost:n? error:s?",
@@ -761,9 +790,9 @@ export const shapes: Readonly<Record<string, string>> = {
   "system:status": "timestamp:s cpu:n memory:Usage disk:DiskUsage load:a executions:ExecutionCounts",
   "pong": "id:s? timestamp:x? serverTime:s",
   "Cursor": "executionId:s seq:n",
-  "DiskUsage": "path:s used:n total:n percent:n",
+  "DiskUsage": "path:s used:n total:n percent:n state:s? free:n? lowMark:n? condition:s?",
   "ExecutionCounts": "queued:n running:n",
-  "ExecutionRecord": "executionId:s agentType:s status:s terminal:b head:n queuedAt:s startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? cost:n costEstimated:b? tokens:Tokens? model:s? exitCode:n? signal:s? reason:s? error:s? cancelledBy:s? processesReaped:n result:x? config:o? trigger:Trigger command:a? workdir:s? host:s? pid:n? droppedLines:n? droppedBytes:n?",
+  "ExecutionRecord": "executionId:s agentType:s status:s terminal:b head:n queuedAt:s startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? cost:n costEstimated:b? tokens:Tokens? model:s? exitCode:n? signal:s? reason:s? error:s? cancelledBy:s? processesReaped:n result:x? config:o? trigger:Trigger command:a? workdir:s? host:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? logsRemovedAt:s?",
   "Heartbeat": "intervalMs:n timeoutMs:n",
   "Limits": "maxMessageBytes:n messagesPerSecond:n messageBurst:n userMessagesPerSecond:n maxSubscriptions:n maxConnectionsPerUser:n maxConnections:n maxQueuedExecutions:n handshakeTimeoutMs:n authTimeoutMs:n disconnectGraceMs:n minSystemIntervalMs:n defaultSystemIntervalMs:n",
   "SearchMatch": "executionId:s? seq:n ranges:a timestamp:s? level:s? stream:s? message:s?",

@@ -32,6 +32,28 @@ async function serve(handler: Handler): Promise<string> {
 const record = JSON.parse(goldenLines("feeds.ndjson")[0] ?? "").executions[0] as Record<string, unknown>;
 
 describe("REST", () => {
+  it("pins and unpins, and lists what is pinned or is not", async () => {
+    const asked: string[] = [];
+    const url = await serve(({ pathname, search }, { method, headers, body }) => {
+      asked.push(`${method} ${pathname}${search} ${headers["content-type"] ?? ""}${body}`);
+      return [
+        200,
+        pathname.endsWith("/executions") ? { executions: [] } : { ...record, pinned: method === "PUT" },
+      ];
+    });
+    const api = createApi({ url });
+    expect((await api.executions.pin("a/b")).pinned).toBe(true);
+    expect((await api.executions.unpin("ab")).pinned).toBe(false);
+    await api.executions.list({ pinned: true });
+    await api.executions.list({ pinned: false });
+    expect(asked).toEqual([
+      "PUT /base/api/executions/a%2Fb/pin ",
+      "DELETE /base/api/executions/ab/pin ",
+      "GET /base/api/executions?pinned=true ",
+      "GET /base/api/executions?pinned=false ",
+    ]);
+  });
+
   it("lists executions by every filter", async () => {
     const asked: string[] = [];
     const url = await serve(({ pathname, search }) => {

@@ -36,6 +36,7 @@ export function applyEvent(
       next.pid = event.pid;
       next.host = event.host;
       next.queuePosition = 0;
+      delete next.queueReason;
       break;
     case "execution:progress":
       next.progress = event.progress;
@@ -63,6 +64,7 @@ export function applyEvent(
       next.terminal = true;
       next.endedAt = event.timestamp;
       next.queuePosition = 0;
+      delete next.queueReason;
       next.durationMs = event.durationMs;
       next.processesReaped = event.processesReaped;
       next.cost = event.cost;
