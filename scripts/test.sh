@@ -44,7 +44,8 @@ node -e '
 ' "$results/vitest.json" "$code" "$results/vitest"
 counted_by "$results/vitest"
 
-echo "— The page in Chromium"
+echo "— The page in Chromium, and a Next.js app with its pieces"
+step "the Next.js example builds" scripts/nextjs.sh
 (cd web && CI=1 PLAYWRIGHT_JSON_OUTPUT_NAME="$results/playwright.json" npx --no-install playwright test -c e2e/playwright.config.ts --reporter=list,json)
 code=$?
 node -e '

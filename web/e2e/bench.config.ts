@@ -4,6 +4,7 @@ import base from "./playwright.config.ts";
 // `npx playwright test -c e2e/bench.config.ts`. BENCH_LINES takes another number.
 export default {
   ...base,
+  projects: undefined,
   testMatch: "bench.ts",
   workers: 1,
   timeout: 600_000,

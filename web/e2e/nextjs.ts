@@ -19,11 +19,9 @@ const test = base.extend<object, { app: App }>({
   app: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a fixture needs from its pattern
     async ({}, use) => {
-      const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1" };
-      const npm = (...args: string[]) =>
-        execFileSync("npm", args, { cwd: example, env, stdio: ["ignore", "ignore", "inherit"] });
-      npm("install", "--no-audit", "--no-fund");
-      npm("run", "build");
+      execFileSync(fileURLToPath(new URL("../../scripts/nextjs.sh", import.meta.url)), {
+        stdio: ["ignore", "ignore", "inherit"],
+      });
 
       const port = await freePort();
       const url = `http://localhost:${port}`;
@@ -38,7 +36,8 @@ const test = base.extend<object, { app: App }>({
         {
           cwd: example,
           env: {
-            ...env,
+            ...process.env,
+            NEXT_TELEMETRY_DISABLED: "1",
             CLAUDEOPS_URL: server.url,
             CLAUDEOPS_TOKEN: await server.token(),
             CLAUDEOPS_JWT_SECRET: secret,
@@ -70,6 +69,9 @@ async function ready(next: ChildProcess, url: string): Promise<void> {
   }
 }
 
+// One worker, one app.
+test.describe.configure({ mode: "default" });
+
 for (const way of ["direct", "proxied"] as const) {
   test(`a quick action, what runs, its log and Stop inside a Next.js app, ${way}`, async ({ page, app }) => {
     const errors: string[] = [];
@@ -77,7 +79,15 @@ for (const way of ["direct", "proxied"] as const) {
     page.on("console", (message) => {
       if (message.type() === "error") errors.push(message.text());
     });
-    await page.goto(`${app.url}/${way}`);
+    const elsewhere: string[] = [];
+    const ours = way === "direct" ? [app.url, app.server.url] : [app.url];
+    page.on("request", (request) => {
+      if (!ours.includes(new URL(request.url()).origin)) elsewhere.push(request.url());
+    });
+    const answer = await page.goto(`${app.url}/${way}`);
+    expect(answer?.headers()["content-security-policy"]).toMatch(
+      /script-src 'self' 'nonce-[^']+' 'strict-dynamic'; style-src 'self';/,
+    );
     await expect(page.getByText("Live", { exact: true })).toBeVisible();
 
     await page.getByRole("button", { name: "Check this machine" }).click();
@@ -96,7 +106,9 @@ for (const way of ["direct", "proxied"] as const) {
     await active.getByRole("button", { name: "Stop" }).click();
     await expect(active).toContainText("Nothing runs.", { timeout: 60_000 });
     await expect(log).toContainText("Stopped by");
+    // Refused by the policy would be an error as well.
     expect(errors).toEqual([]);
+    expect(elsewhere).toEqual([]);
 
     // What the browser is given must not hold the server's own token.
     expect(await page.content()).not.toContain(await app.server.token());

@@ -5,7 +5,11 @@ const root = process.getuid?.() === 0;
 
 export default defineConfig({
   testDir: ".",
-  testMatch: "*.spec.ts",
+  projects: [
+    { name: "page", testMatch: "*.spec.ts" },
+    // The example app, built before the first of its tests where it is not yet.
+    { name: "nextjs", testMatch: "nextjs.ts" },
+  ],
   outputDir: "../test-results",
   fullyParallel: true,
   workers: Number(process.env.E2E_WORKERS ?? 2),

@@ -1,9 +1,12 @@
 // Adds to package-lock.json the platform packages that an install on this machine could not see, so
 // that `npm ci` finds the lock complete on every platform. Run it after a change of dependencies:
 //   npm install && node scripts/lock-platforms.mjs
+// With a folder it does the same to the lock there: node scripts/lock-platforms.mjs ../examples/nextjs
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const file = new URL("../package-lock.json", import.meta.url);
+const file = join(process.argv[2] ?? fileURLToPath(new URL("..", import.meta.url)), "package-lock.json");
 const lock = JSON.parse(readFileSync(file, "utf8"));
 const systems = ["android", "darwin", "freebsd", "linux", "win32"];
 const processors = ["arm64", "arm", "x64", "ia32", "wasm32", "ppc64", "riscv64", "s390x"];
