@@ -5,6 +5,21 @@ import { defineConfig } from "vite";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** What of the React package is wanted only where a log or a form is. */
+const LATER = /packages\/react\/src\/(form|log|components\/(agent-form|log-|menu))/;
+
+/** Whether the entry reaches a module without an import(). The package's index reaches all of it. */
+function isFirst(
+  id: string,
+  modules: { getModuleInfo(id: string): { isEntry: boolean; importers: readonly string[] } | null },
+  seen = new Set<string>(),
+): boolean {
+  if (seen.has(id) || LATER.test(id)) return false;
+  seen.add(id);
+  const info = modules.getModuleInfo(id);
+  return info !== null && (info.isEntry || info.importers.some((from) => isFirst(from, modules, seen)));
+}
+
 // The packages are taken from their sources, so that the page never runs against a stale build.
 export default defineConfig({
   // Relative: the server says in <base> where the page lives.
@@ -25,6 +40,14 @@ export default defineConfig({
     // light-dark() is what both themes stand on; it must reach the browser as it is.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],
     reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        // One file of all that is needed at once packs smaller than a dozen, and is one request.
+        codeSplitting: {
+          groups: [{ debugName: "first", name: (id, modules) => (isFirst(id, modules) ? "first" : null) }],
+        },
+      },
+    },
   },
   server: {
     host: "127.0.0.1",

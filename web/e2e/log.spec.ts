@@ -70,8 +70,13 @@ test.describe("the log", () => {
     await page.keyboard.press("Shift+Enter");
     await expect(count).toHaveText("6 of 6");
     await expect(page.locator(".cops-rail i")).toHaveCount(6);
+    // Only lines with it, then all of them again.
+    await page.getByRole("button", { name: "Only lines with it" }).click();
+    await expect(page.locator(".cops-row[data-kind=line]")).toHaveCount(6);
+    await expect(page.locator(".cops-row", { hasText: "filler 101" })).toHaveCount(0);
     await page.keyboard.press("Escape");
     await expect(count).toHaveText("");
+    await expect(page.locator(".cops-row", { hasText: "filler 101" })).toBeVisible();
 
     await page.keyboard.press(":");
     await page.keyboard.type("100");

@@ -43,6 +43,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     for (const path of [
       "/",
       "/executions",
+      "/executions?in=lines&q=filler",
       "/agents",
       "/agents/asker",
       "/system",
@@ -159,6 +160,74 @@ test("history keeps its filters in the address and stops many at once", async ({
   await page.getByRole("button", { name: "Stop 2 executions" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Stop them" }).click();
   for (const id of ids) expect((await server.ended(id)).status).toBe("cancelled");
+});
+
+test("history looks into every line of every run, and each hit leads to its place", async ({
+  signedIn: page,
+  server,
+}) => {
+  for (let i = 0; i < 3; i++) await server.ended(await server.run("talker"));
+  const failing = await server.run("failing");
+  await server.ended(failing);
+  await page.goto(`${server.url}/executions`);
+  await page.getByRole("button", { name: "Lines" }).click();
+  await expect(page.getByRole("heading", { name: "Look into every log" })).toBeVisible();
+  await page.getByRole("searchbox", { name: "Find in every log" }).fill("needle");
+  await expect(page.getByText("18 lines in 3 runs")).toBeVisible();
+  await expect(page).toHaveURL(/in=lines/);
+  await expect(page).toHaveURL(/q=needle/);
+  const runs = page.getByRole("article", { name: "talker" });
+  await expect(runs).toHaveCount(3);
+  await expect(runs.first().locator("mark").first()).toHaveText("needle");
+  await runs.first().getByRole("button", { name: "1 more line" }).click();
+  await expect(runs.first().locator("mark")).toHaveCount(6);
+
+  await page.getByRole("searchbox", { name: "Find in every log" }).fill("NEED.E");
+  await expect(page.getByRole("heading", { name: "No line is like that" })).toBeVisible();
+  await page.getByRole("button", { name: "Regular expression" }).click();
+  await expect(page.getByText("18 lines in 3 runs")).toBeVisible();
+  await page.getByRole("button", { name: "Match case" }).click();
+  await expect(page.getByRole("heading", { name: "No line is like that" })).toBeVisible();
+  await page.getByRole("button", { name: "Match case" }).click();
+  await page.getByRole("combobox", { name: "Agent" }).selectOption("failing");
+  await expect(page.getByRole("heading", { name: "No line is like that" })).toBeVisible();
+  await page.getByRole("combobox", { name: "Agent" }).selectOption("");
+  await page.getByRole("searchbox", { name: "Find in every log" }).fill("(");
+  await expect(page.getByRole("alert")).toContainText("The search ended early");
+  await page.getByRole("searchbox", { name: "Find in every log" }).fill("will not do");
+  await expect(page.getByRole("article", { name: "failing" })).toBeVisible();
+  await page.reload();
+  await page
+    .getByRole("article", { name: "failing" })
+    .getByRole("link", { name: /this will not do/ })
+    .click();
+  await expect(page).toHaveURL(new RegExp(`${failing}#L\\d+$`));
+  await expect(page.locator(".cops-row[data-selected]")).toContainText("this will not do");
+});
+
+test("a search of every log is ended when one says so, or looks for something else", async ({
+  signedIn: page,
+  server,
+}) => {
+  await server.ended(await server.run("talker"));
+  // Held back, as many long logs would.
+  await page.route(/api\/search\?query=needle/, () => {});
+  const given: string[] = [];
+  page.on("requestfailed", (request) => {
+    if (request.url().includes("api/search")) given.push(request.url());
+  });
+  const asked = (n: number) => expect.poll(() => given.length).toBe(n);
+  const box = page.getByRole("searchbox", { name: "Find in every log" });
+  await page.goto(`${server.url}/executions?in=lines&q=needle`);
+  await expect(page.getByText("Looking…")).toBeVisible();
+  await page.getByRole("button", { name: "Stop looking" }).click();
+  await expect(page.getByRole("heading", { name: "Nothing found until then" })).toBeVisible();
+  await asked(1);
+  await box.fill("needles");
+  await expect(page.getByText("Looking…")).toBeVisible();
+  await box.fill("plain text");
+  await expect(page.getByText("1 line in 1 run")).toBeVisible();
+  await asked(2);
 });
 
 test.describe("under a base path", () => {

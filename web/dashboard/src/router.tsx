@@ -15,15 +15,30 @@ export interface HistorySearch {
   readonly agent?: string;
   readonly since?: string;
   readonly q?: string;
+  /** `lines`: `q` is looked for in the logs instead of the runs' records. */
+  readonly in?: "lines";
+  readonly level?: string;
+  readonly regex?: boolean;
+  readonly case?: boolean;
 }
 
 const history = createRoute({
   getParentRoute: () => root,
   path: "/executions",
   validateSearch: (search: Record<string, unknown>): HistorySearch => {
+    // An address typed by hand may hold what reads as a number.
     const text = (name: string) =>
-      typeof search[name] === "string" && search[name] !== "" ? { [name]: search[name] } : {};
-    return { ...text("status"), ...text("agent"), ...text("since"), ...text("q") };
+      (typeof search[name] === "string" || typeof search[name] === "number") && search[name] !== ""
+        ? { [name]: String(search[name]) }
+        : {};
+    const flag = (name: string) => (search[name] === true ? { [name]: true } : {});
+    return {
+      ...text("status"),
+      ...text("agent"),
+      ...text("since"),
+      ...text("q"),
+      ...(search.in === "lines" ? { in: "lines", ...text("level"), ...flag("regex"), ...flag("case") } : {}),
+    };
   },
   component: lazyRouteComponent(() => import("./pages/history.tsx")),
 });

@@ -1,12 +1,14 @@
-import type { ExecutionRecord, Status } from "@claudeops/client";
+import type { ExecutionRecord, Level, Status } from "@claudeops/client";
 import { formatPlural, useExecutions, useHub } from "@claudeops/react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type LineQuery, useLineSearch } from "../lib/line-search.ts";
 import { useAgents } from "../lib/queries.ts";
 import { useTitle } from "../lib/title.ts";
 import { say, sayError } from "../lib/toasts.ts";
 import { Confirm } from "../parts/confirm.tsx";
+import { LineResults } from "../parts/line-results.tsx";
 import { Notice, Placeholder } from "../parts/notice.tsx";
 import { RecordsTable } from "../parts/records-table.tsx";
 import type { HistorySearch } from "../router.tsx";
@@ -18,6 +20,11 @@ const SPANS: readonly (readonly [string, string, number])[] = [
   ["24h", "Last 24 h", 86_400_000],
   ["7d", "Last 7 days", 604_800_000],
   ["30d", "Last 30 days", 2_592_000_000],
+];
+
+const LEVELS: readonly (readonly [string, string])[] = [
+  ["warn", "Warnings and errors"],
+  ["error", "Errors"],
 ];
 
 const STATES: readonly Status[] = ["queued", "running", "completed", "failed", "cancelled"];
@@ -34,9 +41,12 @@ export default function History(): ReactNode {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [choosing, setChoosing] = useState(false);
   const [asking, setAsking] = useState(false);
+  const inLines = search.in === "lines";
+  const lines = useLineSearch(inLines ? lineQuery(search) : null);
 
   const page = useInfiniteQuery({
     queryKey: ["executions", search],
+    enabled: !inLines,
     queryFn: ({ pageParam, signal }) => {
       const span = SPANS.find(([key]) => key === search.since)?.[2];
       return api.executions.list(
@@ -59,8 +69,8 @@ export default function History(): ReactNode {
   const newest = all[0]?.executionId;
   const { refetch } = page;
   useEffect(() => {
-    if (newest) void refetch();
-  }, [newest, refetch]);
+    if (newest && !inLines) void refetch();
+  }, [newest, inLines, refetch]);
 
   const shown = useMemo(() => {
     const listed = (page.data?.pages ?? []).flatMap((part) => part.executions);
@@ -72,10 +82,10 @@ export default function History(): ReactNode {
     });
   }, [page.data, live]);
 
-  const set = (change: HistorySearch) =>
+  const set = (change: { [K in keyof HistorySearch]?: HistorySearch[K] | undefined }) =>
     void navigate({ to: "/executions", search: clean({ ...search, ...change }), replace: true });
   const stoppable = shown.filter((record) => !record.terminal);
-  const filtered = Object.keys(search).length > 0;
+  const filtered = Object.keys(search).some((name) => name !== "in");
   const stopChosen = async () => {
     setAsking(false);
     const ids = [...chosen];
@@ -97,10 +107,53 @@ export default function History(): ReactNode {
       {/* biome-ignore lint/a11y/useSemanticElements: a form searches here */}
       <form
         role="search"
-        className="grid grid-cols-2 sm:flex gap-2"
+        className="grid grid-cols-2 sm:flex sm:flex-wrap gap-2"
         onSubmit={(event) => event.preventDefault()}
       >
-        <SearchBox value={search.q ?? ""} onChange={(q) => set({ q })} />
+        <fieldset className="segmented col-span-2" aria-label="Look in">
+          <button
+            type="button"
+            aria-pressed={!inLines}
+            onClick={() => set({ in: undefined, level: undefined, regex: undefined, case: undefined })}
+          >
+            Runs
+          </button>
+          <button type="button" aria-pressed={inLines} onClick={() => set({ in: "lines" })}>
+            Lines
+          </button>
+        </fieldset>
+        <SearchBox
+          key={inLines ? "lines" : "runs"}
+          inLines={inLines}
+          value={search.q ?? ""}
+          onChange={(q) => set({ q })}
+        >
+          {inLines && (
+            <>
+              <Toggle
+                sign="Aa"
+                name="Match case"
+                on={search.case === true}
+                onChange={(on) => set({ case: on || undefined })}
+              />
+              <Toggle
+                sign=".*"
+                name="Regular expression"
+                on={search.regex === true}
+                onChange={(on) => set({ regex: on || undefined })}
+              />
+            </>
+          )}
+        </SearchBox>
+        {inLines && (
+          <Pick
+            label="Level"
+            value={search.level ?? ""}
+            onChange={(level) => set({ level })}
+            options={LEVELS}
+            all="All levels"
+          />
+        )}
         <Pick
           label="State"
           value={search.status ?? ""}
@@ -127,12 +180,18 @@ export default function History(): ReactNode {
             <button
               type="button"
               className="cops-button"
-              onClick={() => void navigate({ to: "/executions", search: {}, replace: true })}
+              onClick={() =>
+                void navigate({
+                  to: "/executions",
+                  search: inLines ? { in: "lines" } : {},
+                  replace: true,
+                })
+              }
             >
               Clear
             </button>
           )}
-          {stoppable.length > 0 && (
+          {!inLines && stoppable.length > 0 && (
             <button
               type="button"
               className="cops-button"
@@ -147,7 +206,7 @@ export default function History(): ReactNode {
           )}
         </span>
       </form>
-      {choosing && (
+      {choosing && !inLines && (
         <div className="box flex items-center gap-3 pl-3.5 pr-2 py-1.5">
           <label className="flex items-center gap-2">
             <input
@@ -170,32 +229,36 @@ export default function History(): ReactNode {
           </button>
         </div>
       )}
-      <List
-        pending={page.isPending}
-        error={page.error}
-        records={shown}
-        filtered={filtered}
-        onRetry={() => void page.refetch()}
-        table={
-          <RecordsTable
-            label="Executions"
-            records={shown}
-            {...(choosing
-              ? {
-                  chosen,
-                  onChoose: (id: string, on: boolean) =>
-                    setChosen((before) => {
-                      const next = new Set(before);
-                      if (on) next.add(id);
-                      else next.delete(id);
-                      return next;
-                    }),
-                }
-              : {})}
-          />
-        }
-      />
-      {page.hasNextPage && (
+      {inLines ? (
+        <LineResults search={lines} />
+      ) : (
+        <List
+          pending={page.isPending}
+          error={page.error}
+          records={shown}
+          filtered={filtered}
+          onRetry={() => void page.refetch()}
+          table={
+            <RecordsTable
+              label="Executions"
+              records={shown}
+              {...(choosing
+                ? {
+                    chosen,
+                    onChoose: (id: string, on: boolean) =>
+                      setChosen((before) => {
+                        const next = new Set(before);
+                        if (on) next.add(id);
+                        else next.delete(id);
+                        return next;
+                      }),
+                  }
+                : {})}
+            />
+          }
+        />
+      )}
+      {!inLines && page.hasNextPage && (
         <button
           type="button"
           className="cops-button justify-self-center"
@@ -255,25 +318,67 @@ function List(props: {
 }
 
 /** Typing pauses before the address changes. */
-function SearchBox({ value, onChange }: { value: string; onChange(value: string): void }): ReactNode {
+function SearchBox({
+  value,
+  inLines,
+  onChange,
+  children,
+}: {
+  value: string;
+  inLines: boolean;
+  onChange(value: string): void;
+  children?: ReactNode;
+}): ReactNode {
   const [text, setText] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => setText(value), [value]);
   useEffect(() => () => clearTimeout(timer.current), []);
   return (
-    <input
-      type="search"
-      className="text-input col-span-2 sm:w-[280px]"
-      placeholder="Id, agent, error, parameters…"
-      aria-label="Search executions"
-      value={text}
-      onChange={(event) => {
-        setText(event.target.value);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => onChange(event.target.value), 250);
-      }}
-    />
+    <span className="text-input flex items-center gap-1 pr-1! col-span-2 sm:w-[280px] focus-within:outline-2 focus-within:outline-accent">
+      <input
+        type="search"
+        className="flex-1 min-w-0 bg-transparent outline-0! placeholder:text-ink-3"
+        placeholder={inLines ? "Find in every line of every run…" : "Id, agent, error, parameters…"}
+        aria-label={inLines ? "Find in every log" : "Search executions"}
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value);
+          clearTimeout(timer.current);
+          timer.current = setTimeout(() => onChange(event.target.value), inLines ? 350 : 250);
+        }}
+      />
+      {children}
+    </span>
   );
+}
+
+function Toggle(props: { sign: string; name: string; on: boolean; onChange(on: boolean): void }): ReactNode {
+  return (
+    <button
+      type="button"
+      className="cops-mini"
+      aria-pressed={props.on}
+      aria-label={props.name}
+      title={props.name}
+      onClick={() => props.onChange(!props.on)}
+    >
+      {props.sign}
+    </button>
+  );
+}
+
+function lineQuery(search: HistorySearch): LineQuery | null {
+  if (!search.q) return null;
+  const levels: Readonly<Record<string, readonly Level[]>> = { warn: ["warn", "error"], error: ["error"] };
+  return {
+    text: search.q,
+    regex: search.regex === true,
+    caseSensitive: search.case === true,
+    levels: levels[search.level ?? ""] ?? [],
+    agent: search.agent ?? "",
+    statuses: search.status ? statusesOf(search.status) : [],
+    spanMs: SPANS.find(([key]) => key === search.since)?.[2] ?? 0,
+  };
 }
 
 function Pick(props: {
@@ -305,7 +410,7 @@ function statusesOf(status: string): readonly Status[] {
   return status === "running" ? ["running", "cancelling"] : [status as Status];
 }
 
-function clean(search: HistorySearch): HistorySearch {
+function clean(search: { [K in keyof HistorySearch]?: HistorySearch[K] | undefined }): HistorySearch {
   return Object.fromEntries(
     Object.entries(search).filter(([, value]) => value !== undefined && value !== ""),
   );

@@ -4,7 +4,7 @@ import { useTitle } from "../lib/title.ts";
 import { Mark } from "../shell/top.tsx";
 
 /** The door: by link, or by the token. */
-export function SignIn({ onSignedIn }: { onSignedIn(): void }): ReactNode {
+export default function SignIn({ onSignedIn }: { onSignedIn(): void }): ReactNode {
   useTitle("Sign in");
   const [token, setToken] = useState("");
   const [problem, setProblem] = useState<string | null>(null);

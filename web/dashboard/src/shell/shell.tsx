@@ -7,13 +7,14 @@ import { useEndNotifications } from "../lib/notify.ts";
 import { useSession } from "../lib/queries.ts";
 import { RunProvider } from "../lib/run.tsx";
 import { useFavicon } from "../lib/title.ts";
-import { SignIn } from "../pages/sign-in.tsx";
 import { Toaster } from "../parts/toaster.tsx";
 import { moveRow, openRow } from "./rows.ts";
 import { Bottom, PLACES, Top } from "./top.tsx";
 
 const loadPalette = () => import("./palette.tsx");
 const loadShortcuts = () => import("./shortcuts.tsx");
+const loadSignIn = () => import("../pages/sign-in.tsx");
+const SignIn = lazy(loadSignIn);
 const Palette = lazy(loadPalette);
 const Shortcuts = lazy(loadShortcuts);
 
@@ -24,6 +25,7 @@ const Shortcuts = lazy(loadShortcuts);
 const LATER = [
   loadPalette,
   loadShortcuts,
+  loadSignIn,
   () => import("../parts/run-dialog.tsx"),
   () => import("../parts/report.tsx"),
   () => import("../pages/execution.tsx"),
@@ -98,13 +100,15 @@ function Frame(): ReactNode {
 
   if (outside || signingIn) {
     return (
-      <SignIn
-        onSignedIn={() => {
-          setSigningIn(false);
-          connection.retryNow();
-          void client.invalidateQueries();
-        }}
-      />
+      <Suspense>
+        <SignIn
+          onSignedIn={() => {
+            setSigningIn(false);
+            connection.retryNow();
+            void client.invalidateQueries();
+          }}
+        />
+      </Suspense>
     );
   }
   return (

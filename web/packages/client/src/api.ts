@@ -6,9 +6,11 @@ import type { ConnectionOptions } from "./options.js";
 import { refusalOf } from "./problems.js";
 import type {
   ExecutionRecord,
+  Level,
   LogsGapMessage,
   LogsMatchesMessage,
   Status,
+  Stream,
   SystemStatusMessage,
 } from "./protocol.gen.js";
 import { refusal } from "./requests.js";
@@ -79,6 +81,18 @@ export interface ExecutionsPage {
   readonly total?: number;
 }
 
+/** What to look for in the lines of many executions. */
+export interface AcrossQuery extends Omit<SearchQuery, "from" | "direction" | "level" | "stream"> {
+  readonly level?: Level | readonly Level[];
+  readonly stream?: Stream | readonly Stream[];
+  readonly agentType?: string;
+  readonly status?: Status | readonly Status[];
+  /** Only lines of then or later: RFC 3339, or a Date. */
+  readonly since?: string | Date;
+  /** Only lines from before: RFC 3339, or a Date. */
+  readonly until?: string | Date;
+}
+
 /** A part of an execution's journal. */
 export interface EventRange {
   /** The last seq not wanted; 0 begins at the first event. */
@@ -113,14 +127,7 @@ export interface Api {
     /** The address of the agent's own bytes (text/plain), for a download link. */
     logUrl(executionId: string): string;
     /** Searches across executions, newest first. */
-    search(
-      query: Omit<SearchQuery, "from" | "direction"> & {
-        agentType?: string;
-        status?: Status | readonly Status[];
-        since?: string | Date;
-      },
-      options?: CallOptions,
-    ): AsyncIterable<LogsMatchesMessage>;
+    search(query: AcrossQuery, options?: CallOptions): AsyncIterable<LogsMatchesMessage>;
   };
   readonly system: {
     get(options?: CallOptions): Promise<SystemStatusMessage>;

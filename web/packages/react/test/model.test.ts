@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { plainText } from "../src/log/ansi.js";
 import { LogModel } from "../src/log/model.js";
 import { LogStore } from "../src/log/store.js";
+import { textOf } from "../src/log/text-of.js";
 import { FakeSource } from "./fake-source.js";
 
 const HEIGHT = 400;
@@ -130,6 +130,42 @@ describe("LogModel", () => {
     leave();
   });
 
+  test("a filter by text shows only lines with it, as they are read, and is asked for like the others", async () => {
+    const source = new FakeSource();
+    source.append(100_000, (seq) =>
+      seq % 30_000 === 0
+        ? { message: "a \x1b[31mnee\x1b[0mdle" }
+        : seq % 30_000 === 1
+          ? { message: "a needle", level: "warn" }
+          : {},
+    );
+    source.search = source.searching;
+    const { model, leave } = await open(source);
+    model.setSettings({ only: { text: "needle", regex: false, caseSensitive: false } });
+    await look(model, 30);
+    // Colours inside a word do not hide it.
+    expect(seqs(model)).toEqual([1, 30_000, 30_001, 60_000, 60_001, 90_000, 90_001]);
+    expect(source.reads.reduce((sum, [, limit]) => sum + limit, 0)).toBeLessThan(10_000);
+    expect(source.searches.at(-1)).toMatchObject({ text: "needle", regex: false, caseSensitive: false });
+    model.setSettings({ level: "error" });
+    await look(model, 30);
+    expect(seqs(model)).toEqual([]);
+    model.setSettings({ level: "debug" });
+    await look(model, 30);
+    source.listener?.events(source.append(2, (seq) => (seq === 100_002 ? { message: "NEEDLE" } : {})));
+    await look(model);
+    expect(seqs(model).at(-1)).toBe(100_002);
+    // An expression that can't be read hides nothing.
+    model.setSettings({ only: { text: "(", regex: true, caseSensitive: false } });
+    await look(model);
+    expect(seqs(model).at(-1)).toBe(100_002);
+    expect(seqs(model)).toContain(100_001);
+    model.setSettings({ only: null });
+    await look(model);
+    expect(seqs(model)).toContain(100_001);
+    leave();
+  });
+
   test("without the server's help it looks through a long stretch, then asks whether to go on", async () => {
     const source = new FakeSource();
     source.append(400_000, (seq) => (seq === 5 ? { level: "error" } : {}));
@@ -184,7 +220,7 @@ describe("LogModel", () => {
       seq === 2 ? { message: "\x1b[32mgreen\x1b[0m ", partial: true } : seq === 3 ? { message: "rest" } : {},
     );
     const { model, leave } = await open(source);
-    expect(await model.textOf({ from: 1, to: 4 }, plainText, new AbortController().signal)).toBe(
+    expect(await textOf(model.store, { from: 1, to: 4 }, new AbortController().signal)).toBe(
       "line 1\ngreen rest\nline 4",
     );
     leave();

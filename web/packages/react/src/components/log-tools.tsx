@@ -2,12 +2,12 @@
 
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { formatCount, formatPlural, type TimeMode } from "../format.js";
-import { plainText } from "../log/ansi.js";
 import type { Level, Stream } from "../log/event.js";
 import type { FindQuery } from "../log/find.js";
 import type { LogModel, LogView } from "../log/model.js";
 import { formatLineHash, parseLineInput } from "../log/permalink.js";
 import type { LogSettings } from "../log/settings.js";
+import { textOf } from "../log/text-of.js";
 import { Menu, MenuItem, MenuLine } from "./menu.js";
 
 export interface LogToolsProps {
@@ -55,7 +55,7 @@ export function LogTools({
   const copyLines = () => {
     const range = selection ?? { from: 1, to: view.store.head };
     void copy(
-      () => model.textOf(range, plainText, new AbortController().signal),
+      () => textOf(model.store, range, new AbortController().signal),
       selection ? `${formatPlural(range.to - range.from + 1, "line")} copied` : "The whole log copied",
     );
   };
@@ -184,7 +184,14 @@ export function LogTools({
       {tool === "goto" ? (
         <GoTo model={model} view={view} onClose={() => onTool(null)} />
       ) : (
-        <FindBar model={model} open={tool === "find"} onOpen={() => onTool("find")} onClose={onClose} />
+        <FindBar
+          model={model}
+          only={settings.only !== null}
+          onOnly={(only) => onChange({ only })}
+          open={tool === "find"}
+          onOpen={() => onTool("find")}
+          onClose={onClose}
+        />
       )}
     </div>
   );
@@ -220,17 +227,24 @@ function Choice<T extends string>(props: {
 
 function FindBar({
   model,
+  only,
+  onOnly,
   open,
   onOpen,
   onClose,
 }: {
   model: LogModel;
+  /** Lines without a hit are left out. */
+  only: boolean;
+  onOnly(query: FindQuery | null): void;
   open: boolean;
   onOpen(): void;
   onClose(): void;
 }): ReactNode {
   const input = useRef<HTMLInputElement>(null);
   const [query, setQuery] = useState<FindQuery>({ text: "", regex: false, caseSensitive: false });
+  const filter = useRef({ only, onOnly });
+  filter.current = { only, onOnly };
   const state = model.find.state;
   const found = model.find.seqs.length;
 
@@ -244,9 +258,11 @@ function FindBar({
   useEffect(() => {
     if (query.text === "") {
       model.find.clear();
+      if (filter.current.only) filter.current.onOnly(null);
       return;
     }
     const timer = setTimeout(() => {
+      if (filter.current.only) filter.current.onOnly(query);
       void model.find.search(query, model.topSeq).then((seq) => {
         if (seq !== null) model.goTo(seq);
       });
@@ -264,7 +280,16 @@ function FindBar({
   };
   return (
     // biome-ignore lint/a11y/useSemanticElements: search is too young an element for React 18
-    <div className="cops-find" role="search" data-open={open || query.text !== "" || undefined}>
+    <div
+      className="cops-find"
+      role="search"
+      data-open={open || query.text !== "" || undefined}
+      onKeyDown={(event: KeyboardEvent) => {
+        if (event.key !== "Escape") return;
+        event.preventDefault();
+        close();
+      }}
+    >
       <input
         ref={input}
         type="text"
@@ -278,13 +303,9 @@ function FindBar({
         onFocus={onOpen}
         onChange={(event) => setQuery({ ...query, text: event.target.value })}
         onKeyDown={(event: KeyboardEvent) => {
-          if (event.key === "Enter") {
-            event.preventDefault();
-            step(event.shiftKey ? -1 : 1);
-          } else if (event.key === "Escape") {
-            event.preventDefault();
-            close();
-          }
+          if (event.key !== "Enter") return;
+          event.preventDefault();
+          step(event.shiftKey ? -1 : 1);
         }}
       />
       <span className="cops-find-count" role="status">
@@ -314,6 +335,24 @@ function FindBar({
         onClick={() => setQuery({ ...query, regex: !query.regex })}
       >
         .*
+      </button>
+      <button
+        type="button"
+        className="cops-mini"
+        aria-pressed={only}
+        aria-label="Only lines with it"
+        title="Only lines with it"
+        disabled={query.text === ""}
+        onClick={() => onOnly(only ? null : query)}
+      >
+        <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
+          <path
+            d="M1 2.5h10M3 6h6M4.8 9.5h2.4"
+            stroke="currentColor"
+            strokeWidth="1.5"
+            strokeLinecap="round"
+          />
+        </svg>
       </button>
       <button
         type="button"

@@ -1,8 +1,9 @@
 import { describeEvent } from "./describe.js";
-import { isTerminalType, type Level, type LogEvent } from "./event.js";
-import { Find } from "./find.js";
+import { Find, type FindQuery, toMatcher } from "./find.js";
+import { Folds } from "./folds.js";
 import { onFrame } from "./frame.js";
 import { Heights } from "./heights.js";
+import { findPassing, type PassingPages } from "./passing.js";
 import type { LineRange } from "./permalink.js";
 import {
   type BuiltPage,
@@ -10,64 +11,21 @@ import {
   type Carry,
   columns,
   DRAWN_LIMIT,
-  groupStep,
   NOTHING_OPEN,
   type Row,
 } from "./rows.js";
 import { DEFAULT_SETTINGS, isFiltering, isShown, type LogSettings } from "./settings.js";
-import { type LogState, type LogStore, PAGE_SIZE } from "./store.js";
+import { type LogStore, PAGE_SIZE } from "./store.js";
+import type { DrawnRow, LogView } from "./view.js";
 import { Viewport } from "./viewport.js";
+
+export type { DrawnRow, LogView } from "./view.js";
 
 /** Pages without a single shown line that are looked through before the reader is asked whether to go on. */
 const SCAN_PAGES = 800;
 
 /** Pages fetched together while looking for lines that pass. */
 const LOOK_AHEAD = 8;
-/** Logs shorter than this are looked through by scrolling alone. */
-const NARROW_FROM = 16 * PAGE_SIZE;
-/** Lines a filter may let through for their places to be asked for; where more pass, some are always near. */
-const NARROW_MOST = 50_000;
-const NARROW_BATCH = 10_000;
-
-/** One row to draw. */
-export interface DrawnRow {
-  readonly seq: number;
-  /** null while its event is not here. */
-  readonly row: Row | null;
-  readonly version: number;
-  readonly expanded: boolean;
-  /** The group that begins here is folded away. */
-  readonly folded: boolean;
-  readonly selected: boolean;
-}
-
-/** Everything a viewer draws. A change is a new object. */
-export interface LogView {
-  readonly rows: readonly DrawnRow[];
-  /** Where the first row begins inside the scrolled element. */
-  readonly y: number;
-  /** Height of the scrolled element. */
-  readonly spacer: number;
-  /** Where the scrolled element should stand, when it must be moved. */
-  readonly scrollTo: number | null;
-  readonly store: LogState;
-  readonly settings: LogSettings;
-  readonly follow: boolean;
-  /** Lines that came since following was paused. */
-  readonly newLines: number;
-  /** Share of the log above, and share of it in sight. */
-  readonly start: number;
-  readonly share: number;
-  readonly selection: LineRange | null;
-  /** Widest line seen, in columns. */
-  readonly columns: number;
-  /** Filters have hidden so much that looking on waits for a word. */
-  readonly scanPaused: boolean;
-  /** When relative times count from. */
-  readonly origin: number;
-  readonly version: number;
-}
-
 /**
  * What one viewer shows of a log: rows, heights, where one stands, what is folded, found and
  * selected. Knows no DOM and no React; a component draws its view and tells it what the reader does.
@@ -80,8 +38,7 @@ export class LogModel {
   readonly #built = new Map<number, BuiltPage>();
   readonly #versions = new Map<number, number>();
   readonly #expanded = new Set<number>();
-  /** Folded groups: the row they begin at, the row they end before. */
-  readonly #folds = new Map<number, number>();
+  readonly #folds: Folds;
   readonly #measured = new Map<number, number>();
   readonly #listeners = new Set<() => void>();
   #leave: (() => void) | null = null;
@@ -93,8 +50,8 @@ export class LogModel {
   #columns = 0;
   #scanLeft = SCAN_PAGES;
   #scanPaused = false;
-  /** Pages that hold lines which pass the filters, as far as the server has told: those before `before`. */
-  #passing: { readonly pages: ReadonlySet<number>; readonly before: number } | null = null;
+  #only: RegExp | null = null;
+  #passing: PassingPages | null = null;
   #narrowing: AbortController | null = null;
   #pending: { seq: number; where: "top" | "middle" } | null = null;
   #view: LogView | null = null;
@@ -105,6 +62,7 @@ export class LogModel {
 
   constructor(store: LogStore, settings: LogSettings = DEFAULT_SETTINGS) {
     this.store = store;
+    this.#folds = new Folds(store);
     this.#settings = settings;
     this.find = new Find(store, () => this.#invalidate());
   }
@@ -227,10 +185,12 @@ export class LogModel {
     const before = this.#settings;
     this.#settings = { ...before, ...change };
     const after = this.#settings;
+    if (before.only !== after.only) this.#only = matcherOf(after.only);
     if (
       before.wrap !== after.wrap ||
       before.level !== after.level ||
       before.stream !== after.stream ||
+      before.only !== after.only ||
       before.progress !== after.progress
     ) {
       const row = this.#viewport.row;
@@ -244,54 +204,21 @@ export class LogModel {
     this.#invalidateNow(true);
   }
 
-  /**
-   * Asks the server where the lines are that pass the filters, so that pages without any need not be
-   * fetched to be left out. Where it can't tell, or nearly everything passes, scrolling finds out.
-   */
+  /** Finds out which pages need not be fetched because the filters leave nothing of them. */
   async #narrow(): Promise<void> {
     this.#narrowing?.abort();
-    this.#narrowing = null;
-    const { level, stream } = this.#settings;
-    const { head } = this.store.getState();
-    const { source } = this.store;
-    if (!source.search || head < NARROW_FROM || level === "info" || !isFiltering(this.#settings)) return;
     const controller = new AbortController();
     this.#narrowing = controller;
-    const pages = new Set<number>();
-    const levels: readonly (Level | undefined)[] =
-      level === "warn" ? ["warn", "error"] : level === "error" ? ["error"] : [undefined];
+    let passing: PassingPages | null;
     try {
-      for (const only of levels) {
-        for (let from = 0, full = true; full; ) {
-          let count = 0;
-          const outcome = await source.search(
-            {
-              text: ".",
-              regex: true,
-              caseSensitive: true,
-              limit: NARROW_BATCH,
-              from,
-              ...(only ? { level: only } : {}),
-              ...(stream === "all" ? {} : { stream }),
-            },
-            (matches) => {
-              count += matches.length;
-              for (const { seq } of matches) {
-                pages.add(Math.floor((seq - 1) / PAGE_SIZE));
-                from = Math.max(from, seq);
-              }
-            },
-            controller.signal,
-          );
-          if (controller.signal.aborted || outcome.total > NARROW_MOST) return;
-          full = count >= NARROW_BATCH;
-        }
-      }
+      const { head } = this.store.getState();
+      passing = await findPassing(this.store.source, this.#settings, head, controller.signal);
     } catch {
       // Without the server's help the filters work by what is fetched.
       return;
     }
-    this.#passing = { pages, before: Math.floor(head / PAGE_SIZE) };
+    if (passing === null || controller.signal.aborted) return;
+    this.#passing = passing;
     const row = this.#viewport.row;
     this.#hidePassedOver();
     if (this.#follow) this.#viewport.toEnd();
@@ -322,15 +249,7 @@ export class LogModel {
 
   /** Folds the group that begins at a row, or unfolds it. */
   async toggleGroup(seq: number): Promise<void> {
-    if (this.#folds.has(seq)) {
-      const end = this.#folds.get(seq) as number;
-      this.#folds.delete(seq);
-      this.#measureRange(seq, end);
-      this.#invalidateNow();
-      return;
-    }
-    const end = await this.#groupEnd(seq);
-    this.#folds.set(seq, end);
+    const end = this.#folds.unfold(seq) ?? (await this.#folds.fold(seq));
     this.#measureRange(seq, end);
     this.#invalidateNow();
   }
@@ -387,30 +306,6 @@ export class LogModel {
     return this.#heights.total === 0 ? 0 : this.#heights.top(seq - 1) / this.#heights.total;
   }
 
-  /** The text of lines, without numbers, times and escapes; fetched where it is not here. */
-  async textOf(range: LineRange, plain: (text: string) => string, signal: AbortSignal): Promise<string> {
-    const lines: string[] = [];
-    const open = new Map<string, number>();
-    for await (const batch of this.store.scan(range.from, range.to, signal)) {
-      for (const item of batch) {
-        if (item.type === "logs:gap" || !("seq" in item)) continue;
-        if (item.type !== "execution:log") {
-          const words = describeEvent(item);
-          if (words && range.from === range.to) lines.push(words.text);
-          continue;
-        }
-        const event = item as LogEvent;
-        const stream = event.stream ?? "stdout";
-        const at = open.get(stream);
-        if (at !== undefined) lines[at] += event.message ?? "";
-        else lines.push(event.message ?? "");
-        if (event.partial) open.set(stream, at ?? lines.length - 1);
-        else open.delete(stream);
-      }
-    }
-    return lines.map(plain).join("\n");
-  }
-
   readonly #onStore = (): void => {
     this.find.arrived(this.store.getState().head);
     this.#invalidateNow();
@@ -449,7 +344,7 @@ export class LogModel {
     this.#measured.clear();
     this.#heights.reset(rowHeight);
     for (const page of this.#built.keys()) this.#measurePage(page);
-    for (const [start, end] of this.#folds) this.#measureRange(start, end);
+    for (const [start, end] of this.#folds.ranges()) this.#measureRange(start, end);
     this.#hidePassedOver();
     this.#columns = this.#settings.wrap ? 0 : this.#columns;
   }
@@ -608,7 +503,7 @@ export class LogModel {
   }
 
   #heightOf(row: Row, rowHeight: number): number {
-    if (!isShown(row, this.#settings) || this.#isFolded(row.seq)) return 0;
+    if (!isShown(row, this.#settings, this.#only) || this.#folds.hides(row.seq)) return 0;
     const measured = this.#measured.get(row.seq);
     if (measured !== undefined) return measured;
     const shown = row.text.length > DRAWN_LIMIT ? row.text.slice(0, DRAWN_LIMIT) : row.text;
@@ -618,11 +513,6 @@ export class LogModel {
       return rowHeight;
     }
     return rowHeight * Math.max(1, Math.ceil(width / this.#charsPerLine));
-  }
-
-  #isFolded(seq: number): boolean {
-    for (const [start, end] of this.#folds) if (seq > start && seq < end) return true;
-    return false;
   }
 
   #measureRange(start: number, end: number): void {
@@ -636,19 +526,14 @@ export class LogModel {
         this.#heights.setRows(page, NO_HEIGHTS);
     }
   }
+}
 
-  /** The row at which a group's inside is over: its own end, or the end of the log. */
-  async #groupEnd(seq: number): Promise<number> {
-    const head = this.store.getState().head;
-    let depth = 1;
-    for await (const batch of this.store.scan(seq + 1, head, new AbortController().signal)) {
-      for (const item of batch) {
-        if (!("seq" in item)) continue;
-        depth += groupStep(item);
-        if (depth === 0 || isTerminalType(item.type)) return item.seq;
-      }
-    }
-    return head + 1;
+/** What a filter by text matches by; one that can't be read filters nothing, and its field says so. */
+function matcherOf(query: FindQuery | null): RegExp | null {
+  try {
+    return query && toMatcher(query);
+  } catch {
+    return null;
   }
 }
 

@@ -1,5 +1,7 @@
 import type { TimeMode } from "../format.js";
+import { plainText } from "./ansi.js";
 import type { Level, Stream } from "./event.js";
+import type { FindQuery } from "./find.js";
 import type { Row } from "./rows.js";
 
 /** How a reader likes to see logs. Remembered by the viewer. */
@@ -10,6 +12,8 @@ export interface LogSettings {
   /** The least level shown. */
   readonly level: Level;
   readonly stream: "all" | Stream;
+  /** Only lines with this are shown; null for all. */
+  readonly only: FindQuery | null;
   /** Whether progress and cost are shown as lines. */
   readonly progress: boolean;
 }
@@ -20,17 +24,18 @@ export const DEFAULT_SETTINGS: LogSettings = {
   numbers: true,
   level: "debug",
   stream: "all",
+  only: null,
   progress: false,
 };
 
 const RANK: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 export function isFiltering(settings: LogSettings): boolean {
-  return settings.level !== "debug" || settings.stream !== "all";
+  return settings.level !== "debug" || settings.stream !== "all" || settings.only !== null;
 }
 
-/** Whether a row is shown with these settings. */
-export function isShown(row: Row, settings: LogSettings): boolean {
+/** Whether a row is shown with these settings; `only` is what `settings.only` matches by. */
+export function isShown(row: Row, settings: LogSettings, only: RegExp | null): boolean {
   if (row.joins !== null || row.groupEnd) return false;
   if (row.kind === "mark") return true;
   if (row.kind === "note") {
@@ -38,7 +43,10 @@ export function isShown(row: Row, settings: LogSettings): boolean {
     return settings.progress || (row.type !== "execution:progress" && row.type !== "execution:cost");
   }
   if (RANK[row.level] < RANK[settings.level]) return false;
-  return settings.stream === "all" || row.stream === settings.stream;
+  if (settings.stream !== "all" && row.stream !== settings.stream) return false;
+  if (!only) return true;
+  only.lastIndex = 0;
+  return only.test(plainText(row.text));
 }
 
 const KEY = "claudeops.log";
@@ -59,6 +67,7 @@ export function loadSettings(storage: Storage | null, fallback: LogSettings = DE
       numbers: flag("numbers", fallback.numbers),
       level: oneOf("level", ["debug", "info", "warn", "error"], fallback.level),
       stream: oneOf("stream", ["all", "stdout", "stderr", "agent"], fallback.stream),
+      only: fallback.only,
       progress: flag("progress", fallback.progress),
     };
   } catch {
@@ -68,7 +77,7 @@ export function loadSettings(storage: Storage | null, fallback: LogSettings = DE
 
 /** Remembers settings. Filters are left out: a reader who comes back must not miss lines unawares. */
 export function saveSettings(storage: Storage | null, settings: LogSettings): void {
-  const { level: _level, stream: _stream, ...kept } = settings;
+  const { level: _level, stream: _stream, only: _only, ...kept } = settings;
   try {
     storage?.setItem(KEY, JSON.stringify(kept));
   } catch {
