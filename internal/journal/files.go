@@ -32,6 +32,10 @@ type Files struct {
 
 	counted counted
 
+	decoders decoders
+	cache    frameCache
+	encoders sync.Pool // *zstd.Encoder
+
 	// buffers holds *[]byte of walkBuffer bytes.
 	buffers sync.Pool
 
@@ -115,7 +119,7 @@ func (f *Files) create(id string) (_ *writer, err error) {
 	if err := execution.ValidateID(id); err != nil {
 		return nil, err
 	}
-	exists, err := f.layer.Exists(id + "/" + dataName)
+	exists, err := f.exists(id)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +212,7 @@ func (f *Files) Append(id string) (Writer, Recovery, error) {
 	return w, recovery, nil
 }
 
-func (f *Files) append(id string) (_ *writer, _ Recovery, err error) {
+func (f *Files) append(id string) (*writer, Recovery, error) {
 	if err := f.mustExist(id); err != nil {
 		return nil, Recovery{}, err
 	}
@@ -216,9 +220,26 @@ func (f *Files) append(id string) (_ *writer, _ Recovery, err error) {
 	if err != nil {
 		return nil, Recovery{}, notFound(err)
 	}
-	data, err := f.layer.Change(id + "/" + dataName)
+	w, recovery, err := f.takeOver(id, lock)
 	if err != nil {
-		return nil, Recovery{}, errors.Join(notFound(err), lock.Close())
+		return nil, Recovery{}, errors.Join(err, lock.Close())
+	}
+	return w, recovery, nil
+}
+
+// takeOver opens a journal for writing of which the lock is held, and mends what there is to mend.
+func (f *Files) takeOver(id string, lock lock) (_ *writer, _ Recovery, err error) {
+	data, err := f.layer.Change(id + "/" + dataName)
+	if errors.Is(err, fs.ErrNotExist) {
+		if sealed, e := f.layer.Exists(id + "/" + sealedName); e == nil && sealed {
+			return nil, Recovery{}, fmt.Errorf("%w: its execution has ended, and nothing can be added", ErrSealed)
+		}
+	}
+	if err != nil {
+		return nil, Recovery{}, notFound(err)
+	}
+	if err := f.unfinishedSeal(id); err != nil {
+		return nil, Recovery{}, errors.Join(err, data.Close())
 	}
 	w := f.newWriter(id, data, lock)
 	w.publish = f.publisher(id) // whoever created it may have died before
@@ -228,11 +249,11 @@ func (f *Files) append(id string) (_ *writer, _ Recovery, err error) {
 		w.index, err = f.createIndex(id, w.key)
 	}
 	if err != nil {
-		return nil, Recovery{}, errors.Join(err, data.Close(), lock.Close())
+		return nil, Recovery{}, errors.Join(err, data.Close())
 	}
 	recovery, err := w.recover()
 	if err != nil {
-		return nil, Recovery{}, errors.Join(err, w.index.Close(), data.Close(), lock.Close())
+		return nil, Recovery{}, errors.Join(err, w.index.Close(), data.Close())
 	}
 	return w, recovery, nil
 }
@@ -256,12 +277,31 @@ func (f *Files) view(id string) (*view, error) {
 		v.refs++
 		return v, nil
 	}
+	v, err := f.newView(id)
+	if err != nil {
+		return nil, err
+	}
+	f.views[id] = v
+	return v, nil
+}
+
+// newView opens a journal as it is now: plain, or sealed. Where it is both, it was being sealed when
+// that was interrupted, and both hold the same.
+func (f *Files) newView(id string) (*view, error) {
+	v := &view{id: id, key: indexKey(id), format: newFormat(id), files: f.layer, refs: 1, indexSize: -1, size: -1}
 	data, err := f.layer.Open(id + "/" + dataName)
+	if err == nil {
+		v.src, v.data = data, data
+		return v, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	s, err := f.openSealed(id, sealedName)
 	if err != nil {
 		return nil, notFound(err)
 	}
-	v := &view{id: id, key: indexKey(id), format: newFormat(id), src: data, data: data, files: f.layer, refs: 1, indexSize: -1, size: -1}
-	f.views[id] = v
+	v.useSealed(s)
 	return v, nil
 }
 
@@ -309,7 +349,7 @@ func (f *Files) IDs(ctx context.Context) ([]string, error) {
 			if execution.ValidateID(name) != nil {
 				continue
 			}
-			exists, err := f.layer.Exists(name + "/" + dataName)
+			exists, err := f.exists(name)
 			if err != nil {
 				return err
 			}
@@ -378,11 +418,20 @@ func (f *Files) mustExist(id string) error {
 	if err := execution.ValidateID(id); err != nil {
 		return err
 	}
-	exists, err := f.layer.Exists(id + "/" + dataName)
+	exists, err := f.exists(id)
 	if err == nil && !exists {
 		err = ErrNotFound
 	}
 	return err
+}
+
+// exists tells whether an execution has a journal, plain or sealed.
+func (f *Files) exists(id string) (bool, error) {
+	plain, err := f.layer.Exists(id + "/" + dataName)
+	if err != nil || plain {
+		return plain, err
+	}
+	return f.layer.Exists(id + "/" + sealedName)
 }
 
 // notFound says in our words what a file that is not there means.

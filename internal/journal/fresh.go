@@ -26,7 +26,7 @@ func (v *view) readFresh(at, end Position, buf []byte) (n int, next Position, ga
 		return 0, at, nil, false, nil
 	}
 	buf = buf[:size]
-	got, err := v.src.ReadAt(buf, at.Offset)
+	got, err := guarded(v.src).ReadAt(buf, at.Offset)
 	if got < len(buf) && err != nil && !errors.Is(err, io.EOF) {
 		return 0, at, nil, true, v.readError(at, err)
 	}
@@ -41,7 +41,7 @@ func (v *view) readFresh(at, end Position, buf []byte) (n int, next Position, ga
 	v.mu.Unlock()
 	next = Position{at.Seq + BlockEvents, b.end}
 	if b.state == damaged {
-		return 0, next, &Gap{at.Seq + 1, next.Seq, gapDamaged}, true, nil
+		return 0, next, &Gap{at.Seq + 1, next.Seq, GapDamaged}, true, nil
 	}
 	seq, ok := v.format.seqOf(buf[:bytes.IndexByte(buf, '\n')+1])
 	if !ok || seq != at.Seq+1 || bytes.Count(buf, newline) != BlockEvents || buf[size-1] != '\n' {

@@ -17,6 +17,8 @@ var (
 	ErrLocked   = errors.New("another writer holds the journal")        // one writer at a time
 	ErrReadOnly = errors.New("journal can no longer be written safely") // after a failed write or sync
 	ErrFuture   = errors.New("cursor is past the end of the journal")   // Locate beyond Head
+	ErrSealed   = errors.New("journal is sealed")                       // Append after Seal
+	ErrNotEnded = errors.New("execution has not ended")                 // Seal or Trim before the last event
 )
 
 // Position is a place between two events: after Seq of them, Offset bytes from the start. The
@@ -32,15 +34,22 @@ const BlockEvents = 1024
 // Gap is a run of events, From to To inclusive, that can't be given any more.
 type Gap struct {
 	From, To uint64
-	Reason   string // "damaged" or "retention"
+	Reason   string // GapDamaged or GapRetention
 }
+
+// Why events are gone.
+const (
+	GapDamaged   = "damaged"   // the disk, or whatever else altered the files
+	GapRetention = "retention" // Trim
+)
 
 // Store keeps the journals of one data directory.
 type Store interface {
 	// Create begins the journal of a new execution and returns its only writer.
 	Create(id string) (Writer, error)
 	// Append opens an existing journal for writing at its end. It recovers first: a torn or
-	// damaged tail is cut, the index completed. ErrLocked while another writer lives, in any process.
+	// damaged tail is cut, the index completed. ErrLocked while another writer lives, in any process;
+	// ErrSealed when the execution has ended and its journal was sealed.
 	Append(id string) (Writer, Recovery, error)
 	// Open gives a reader. Readers never block writers and may be many.
 	Open(id string) (Reader, error)

@@ -83,6 +83,9 @@ func (r *reader) Read(at, end Position, buf []byte) (int, Position, *Gap, error)
 
 // read reads on from at in one way.
 func (v *view) read(at, end Position, buf, scratch []byte) (int, Position, *Gap, error) {
+	if v.trimmed(at.Seq) {
+		return v.readTrimmed(at, end, buf, scratch)
+	}
 	if n, next, gap, done, err := v.readFresh(at, end, buf); done {
 		return n, next, gap, err
 	}
@@ -105,7 +108,7 @@ func (v *view) readBlocks(number uint64, b block, at, end Position, buf, scratch
 	}
 	switch {
 	case b.state == damaged:
-		return 0, last, &Gap{at.Seq + 1, last.Seq, gapDamaged}, nil
+		return 0, last, &Gap{at.Seq + 1, last.Seq, GapDamaged}, nil
 	case b.lost > 0 && at.Seq < number*BlockEvents+uint64(b.lost):
 		return v.passLost(number, b.lost, at, last, scratch)
 	case b.built || b.irregular:
@@ -138,7 +141,7 @@ func (v *view) readSound(at, last Position, buf, scratch []byte) (int, Position,
 	if whole {
 		buf = buf[:last.Offset-at.Offset]
 	}
-	if _, err := v.src.ReadAt(buf, at.Offset); err != nil {
+	if err := v.readWhole(at, last, buf); err != nil {
 		return 0, at, nil, v.readError(at, err)
 	}
 	n := bytes.LastIndexByte(buf, '\n') + 1
@@ -167,7 +170,7 @@ func (v *view) readTail(at, end Position, buf, scratch []byte) (int, Position, *
 			last = end
 		}
 		if t.state == damaged {
-			return 0, last, &Gap{at.Seq + 1, last.Seq, gapDamaged}, nil
+			return 0, last, &Gap{at.Seq + 1, last.Seq, GapDamaged}, nil
 		}
 		if t.lost > 0 && at.Seq < t.number*BlockEvents+uint64(t.lost) {
 			return v.passLost(t.number, t.lost, at, last, scratch)
@@ -187,7 +190,7 @@ func (v *view) passLost(number uint64, lost uint16, at, last Position, scratch [
 	if err != nil {
 		return 0, at, nil, err
 	}
-	return 0, pos, &Gap{at.Seq + 1, pos.Seq, gapDamaged}, nil
+	return 0, pos, &Gap{at.Seq + 1, pos.Seq, GapDamaged}, nil
 }
 
 // readLines copies events that have to be looked at one by one.
@@ -231,9 +234,9 @@ func (v *view) readLines(at, last Position, buf, scratch []byte) (int, Position,
 		}
 		switch {
 		case p.kind == pieceNone || p.split:
-			return 0, last, &Gap{at.Seq + 1, last.Seq, gapDamaged}, nil
+			return 0, last, &Gap{at.Seq + 1, last.Seq, GapDamaged}, nil
 		case w.pos.Seq > at.Seq && p.kind == pieceHole:
-			return 0, w.pos, &Gap{at.Seq + 1, w.pos.Seq, gapDamaged}, nil
+			return 0, w.pos, &Gap{at.Seq + 1, w.pos.Seq, GapDamaged}, nil
 		case p.kind == pieceHole && w.pos.Offset > at.Offset:
 			at = w.pos
 		default:
@@ -264,6 +267,9 @@ func (r *reader) Locate(seq uint64) (Position, *Gap, error) {
 	}
 	scratch := r.files.scratch()
 	defer r.files.giveBack(scratch)
+	if v.trimmed(seq) {
+		return v.locateTrimmed(seq, *scratch)
+	}
 	number := seq / BlockEvents
 	start, ok := v.start(number)
 	if !ok { // it has been cut back since
@@ -281,7 +287,7 @@ func (r *reader) Locate(seq uint64) (Position, *Gap, error) {
 	if full {
 		last = Position{(number + 1) * BlockEvents, b.end}
 		if b.state == damaged {
-			return last, &Gap{seq + 1, last.Seq, gapDamaged}, nil
+			return last, &Gap{seq + 1, last.Seq, GapDamaged}, nil
 		}
 	} else if t, ok, err := v.verifyTail(number, *scratch); err != nil {
 		return Position{}, nil, err
@@ -289,7 +295,7 @@ func (r *reader) Locate(seq uint64) (Position, *Gap, error) {
 		lost = t.lost
 		if t.state == damaged {
 			if seq < t.at().Seq {
-				return t.at(), &Gap{seq + 1, t.at().Seq, gapDamaged}, nil
+				return t.at(), &Gap{seq + 1, t.at().Seq, GapDamaged}, nil
 			}
 			start, lost = t.at(), 0
 		}
@@ -303,7 +309,7 @@ func (r *reader) Locate(seq uint64) (Position, *Gap, error) {
 		return Position{}, nil, err
 	}
 	if pos.Seq > seq {
-		return pos, &Gap{seq + 1, pos.Seq, gapDamaged}, nil
+		return pos, &Gap{seq + 1, pos.Seq, GapDamaged}, nil
 	}
 	return pos, nil, nil
 }
@@ -347,8 +353,5 @@ func (v *view) misplaced(at Position) error {
 func (v *view) readError(at Position, err error) error {
 	return fmt.Errorf("read execution %s after event %d: %w", v.id, at.Seq, err)
 }
-
-// gapDamaged is the Reason of every Gap that the files themselves cause.
-const gapDamaged = "damaged"
 
 var newline = []byte{'\n'}

@@ -16,7 +16,8 @@ type view struct {
 	format *format
 	src    source
 	files  layer
-	data   file // what is behind src
+	data   io.Closer // what is behind src
+	sealed *sealed   // src, when it is that
 
 	refs int // guarded by Files.mu
 
@@ -373,7 +374,7 @@ func (v *view) verify(number uint64, scratch []byte) (block, bool, error) {
 	if b.built || b.state != unchecked {
 		return b, true, nil
 	}
-	s, err := checkRange(v.src, start, b.end, b.data, scratch)
+	s, err := checkRange(guarded(v.src), start, b.end, b.data, scratch)
 	if err != nil {
 		return b, true, fmt.Errorf("read block %d of execution %s: %w", number, v.id, err)
 	}

@@ -18,6 +18,9 @@ import (
 // is locked and everything in it observed, unless the last event is there already.
 func (s *Supervisor) end(l *live, made func(execution.Record) *execution.Event) (err error) {
 	w, recovery, err := s.options.Store.Append(l.id)
+	if errors.Is(err, journal.ErrSealed) {
+		return s.catchUp(l) // only what has its last event is sealed
+	}
 	if err != nil {
 		return fmt.Errorf("take over the journal of %s: %w", l.id, err)
 	}

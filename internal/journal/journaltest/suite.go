@@ -9,22 +9,49 @@ import (
 // Run holds a store to everything the interfaces of package journal promise. open gives an empty
 // store of its own to each test; what it must clean up it registers with t.Cleanup.
 func Run(t *testing.T, open func(t *testing.T) journal.Store) {
-	for _, group := range []struct {
-		name  string
-		tests map[string]func(t *testing.T, store journal.Store)
-	}{
-		{"Create", createTests},
-		{"Append", appendTests},
-		{"Read", readTests},
-		{"Locate", locateTests},
-		{"Follow", followTests},
-		{"Manage", manageTests},
-	} {
-		for name, test := range group.tests {
-			t.Run(group.name+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				test(t, open(t))
-			})
+	runGroup(t, "Create", createTests, open)
+	runGroup(t, "Append", appendTests, open)
+	runReaders(t, open)
+}
+
+func runReaders(t *testing.T, open func(t *testing.T) journal.Store) {
+	runGroup(t, "Read", readTests, open)
+	runGroup(t, "Locate", locateTests, open)
+	runGroup(t, "Follow", followTests, open)
+	runGroup(t, "Manage", manageTests, open)
+}
+
+func runGroup(t *testing.T, name string, tests map[string]func(*testing.T, journal.Store), open func(*testing.T) journal.Store) {
+	for test, run := range tests {
+		t.Run(name+"/"+test, func(t *testing.T) {
+			t.Parallel()
+			run(t, open(t))
+		})
+	}
+}
+
+// RunReaders holds the readers of a store to what Run does, on journals to which something has been
+// done once they were written: rest is called for each with its id, when its writer is closed. What
+// a test writes while it reads stays as it is.
+func RunReaders(t *testing.T, open func(t *testing.T) (store journal.Store, rest func(id string) error)) {
+	runReaders(t, func(t *testing.T) journal.Store {
+		store, rest := open(t)
+		return resting{store, rest}
+	})
+}
+
+// resting is a store that does something to journals when they are filled.
+type resting struct {
+	journal.Store
+	rest func(id string) error
+}
+
+// bringToRest does it.
+func bringToRest(t *testing.T, store journal.Store, id string) {
+	t.Helper()
+	if r, ok := store.(resting); ok {
+		if err := r.rest(id); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -50,7 +77,7 @@ func create(t *testing.T, store journal.Store) (string, journal.Writer) {
 	return id, w
 }
 
-// filled creates an execution of n events, of which the writer is closed.
+// filled creates an execution of n events, of which the writer is closed and that is at rest.
 func filled(t *testing.T, store journal.Store, n uint64) string {
 	t.Helper()
 	id := NewID()
@@ -64,6 +91,7 @@ func filled(t *testing.T, store journal.Store, n uint64) string {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
+	bringToRest(t, store, id)
 	return id
 }
 

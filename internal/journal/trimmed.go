@@ -1,0 +1,280 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+)
+
+// useSealed makes a view one of a sealed journal.
+func (v *view) useSealed(s *sealed) {
+	v.src, v.data, v.sealed = s, s, s
+	for i, b := range s.trailer.blocks {
+		e := entry{end: b.end, mask: b.mask, count: b.count}
+		if e.full() {
+			v.blocks = append(v.blocks, block{entry: e, state: sound})
+		} else {
+			v.tail = tail{entry: e, number: uint64(i), state: sound}
+		}
+	}
+	v.indexed = len(v.blocks)
+}
+
+// readWhole reads bytes that were found sound before. Those of a frame that can't be decoded any more
+// are not taken for events: the blocks are checked again by whoever comes next.
+func (v *view) readWhole(at, last Position, buf []byte) error {
+	if v.sealed == nil {
+		_, err := v.src.ReadAt(buf, at.Offset)
+		return err
+	}
+	_, err := v.sealed.readWhole(v.sealed.decode, buf, at.Offset)
+	if errors.Is(err, errFrame) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		for i := at.Seq / BlockEvents; i <= last.Seq/BlockEvents && i < uint64(len(v.blocks)); i++ {
+			v.blocks[i].state = unchecked
+		}
+	}
+	return err
+}
+
+// trimmed tells whether the event after seq is in a block of which log events were taken out.
+func (v *view) trimmed(seq uint64) bool {
+	return v.sealed != nil && seq < v.sealed.trailer.end().Seq
+}
+
+// remains goes through what is left of the trimmed blocks. In them it is the seq alone that says where
+// one is. The offset of a position is where its block began in the journal, and what is left of that
+// block before it; so offsets grow, and at the ends of blocks they are what they were.
+type remains struct {
+	v      *view
+	t      *trailer
+	walk   walker
+	number int    // of the block it is in
+	seq    uint64 // of the last event it has passed
+	events int64  // bytes of events passed in this block
+}
+
+// remain is what comes next: an event, or a run of them that is gone.
+type remain struct {
+	from, to uint64
+	event    []byte // whole, valid until the next call
+	reason   string // of the run, when there is no event
+}
+
+// keptSource gives a walker what is left.
+type keptSource struct{ *sealed }
+
+func (s keptSource) ReadAt(p []byte, off int64) (int, error) { return s.readKept(p, off) }
+func (s keptSource) Size() (int64, error)                    { return s.trailer.kept, nil }
+
+// remainsAt begins with the block that the event after seq is in.
+func (v *view) remainsAt(seq uint64, scratch []byte) *remains {
+	r := &remains{v: v, t: &v.sealed.trailer, walk: walker{src: keptSource{v.sealed}, format: v.format, buf: scratch}}
+	r.enter(int(seq / BlockEvents))
+	return r
+}
+
+func (r *remains) enter(number int) {
+	r.number, r.seq, r.events = number, uint64(number)*BlockEvents, 0
+	if number > 0 {
+		r.walk.pos.Offset = r.t.blocks[number-1].kept
+	} else {
+		r.walk.pos.Offset = 0
+	}
+	if number < len(r.t.blocks) {
+		r.walk.limit = r.t.blocks[number].kept
+	}
+}
+
+// blockStart is where a block began in the journal.
+func (r *remains) blockStart() int64 {
+	if r.number == 0 {
+		return 0
+	}
+	return r.t.blocks[r.number-1].end
+}
+
+// at is the position after what was passed, or after an event within the run passed last.
+func (r *remains) at(seq uint64) Position {
+	if end := r.t.end(); seq >= end.Seq {
+		return end
+	}
+	if seq%BlockEvents == 0 {
+		offset := int64(0)
+		if seq > 0 {
+			offset = r.t.blocks[seq/BlockEvents-1].end
+		}
+		return Position{seq, offset}
+	}
+	return Position{seq, r.blockStart() + r.events}
+}
+
+// next gives what follows; false at the end of the trimmed blocks.
+func (r *remains) next() (remain, bool, error) {
+	for {
+		last := r.number*BlockEvents + int(r.block().count)
+		if r.seq == uint64(last) {
+			if r.number+1 == len(r.t.blocks) {
+				return remain{}, false, nil
+			}
+			r.enter(r.number + 1)
+			continue
+		}
+		before := r.walk.pos
+		line, err := r.walk.line()
+		if err != nil {
+			return remain{}, false, r.v.readError(Position{Seq: r.seq}, err)
+		}
+		if line == nil { // the rest of the block is not there
+			return r.pass(remain{from: r.seq + 1, to: uint64(last), reason: GapDamaged}), true, nil
+		}
+		found, ok := r.parse(line)
+		if !ok || found.from <= r.seq || found.to > uint64(last) {
+			continue
+		}
+		if found.from > r.seq+1 {
+			r.walk.pos = before
+			return r.pass(remain{from: r.seq + 1, to: found.from - 1, reason: GapDamaged}), true, nil
+		}
+		return r.pass(found), true, nil
+	}
+}
+
+func (r *remains) block() *trimmedBlock { return &r.t.blocks[r.number] }
+
+func (r *remains) pass(found remain) remain {
+	r.seq = found.to
+	r.events += int64(len(found.event))
+	return found
+}
+
+// parse takes a line apart that is an event or stands for a run that is gone.
+func (r *remains) parse(line []byte) (remain, bool) {
+	if gap, ok := parseGapLine(line, r.v.id); ok {
+		return remain{from: gap.From, to: gap.To, reason: gap.Reason}, true
+	}
+	seq, ok := r.v.format.seqOf(line)
+	return remain{from: seq, to: seq, event: line}, ok && plausible(line, quick)
+}
+
+// gapOn gives the run that begins with found after all that follows of it, up to event last.
+func (r *remains) gapOn(found remain, last uint64) (Gap, Position, error) {
+	gap := Gap{found.from, found.to, found.reason}
+	at := r.at(min(gap.To, last))
+	for gap.To < last {
+		more, ok, err := r.next()
+		if err != nil {
+			return gap, at, err
+		}
+		if !ok || more.event != nil || more.reason != gap.Reason {
+			break
+		}
+		gap.To = more.to
+		at = r.at(min(gap.To, last))
+	}
+	gap.To = min(gap.To, last)
+	return gap, at, nil
+}
+
+// readTrimmed is read in the trimmed blocks.
+func (v *view) readTrimmed(at, end Position, buf, scratch []byte) (int, Position, *Gap, error) {
+	r := v.remainsAt(at.Seq, scratch)
+	n, begun := 0, at
+	for at.Seq < end.Seq {
+		found, ok, err := r.next()
+		if err != nil {
+			return 0, begun, nil, err
+		}
+		if !ok {
+			break
+		}
+		if found.to <= at.Seq {
+			continue
+		}
+		if found.event == nil {
+			if n > 0 {
+				break // told by the next call
+			}
+			found.from = at.Seq + 1
+			gap, next, err := r.gapOn(found, end.Seq)
+			if err != nil {
+				return 0, begun, nil, err
+			}
+			return 0, next, &gap, nil
+		}
+		if len(found.event) > len(buf)-n {
+			if n == 0 {
+				return 0, begun, nil, &ErrShortBuffer{Need: len(found.event)}
+			}
+			break
+		}
+		n += copy(buf[n:], found.event)
+		at = r.at(found.to)
+	}
+	return n, at, nil, nil
+}
+
+// locateTrimmed is Locate in the trimmed blocks.
+func (v *view) locateTrimmed(seq uint64, scratch []byte) (Position, *Gap, error) {
+	r := v.remainsAt(seq, scratch)
+	for r.seq < seq {
+		found, ok, err := r.next()
+		if err != nil || !ok {
+			return Position{}, nil, err
+		}
+		if found.to > seq {
+			gap, next, err := r.gapOn(remain{from: seq + 1, to: found.to, reason: found.reason}, r.t.end().Seq)
+			return next, &gap, err
+		}
+	}
+	return r.at(seq), nil, nil
+}
+
+// A run of events that is gone is kept as the line that readers are told of it with.
+const (
+	gapBegins = `{"type":"logs:gap","executionId":"`
+	gapFrom   = `","from":`
+	gapTo     = `,"to":`
+	gapReason = `,"reason":"`
+	gapEnds   = "\"}\n"
+)
+
+func appendGapLine(b []byte, id string, gap Gap) []byte {
+	b = append(append(append(b, gapBegins...), id...), gapFrom...)
+	b = append(strconv.AppendUint(b, gap.From, 10), gapTo...)
+	b = append(strconv.AppendUint(b, gap.To, 10), gapReason...)
+	return append(append(b, gap.Reason...), gapEnds...)
+}
+
+func parseGapLine(line []byte, id string) (Gap, bool) {
+	rest, ok := bytes.CutPrefix(line, []byte(gapBegins+id+gapFrom))
+	if !ok {
+		return Gap{}, false
+	}
+	from, rest, ok := bytes.Cut(rest, []byte(gapTo))
+	if !ok {
+		return Gap{}, false
+	}
+	to, rest, ok := bytes.Cut(rest, []byte(gapReason))
+	if !ok {
+		return Gap{}, false
+	}
+	reason, rest, ok := bytes.Cut(rest, []byte(gapEnds))
+	if !ok || len(rest) > 0 {
+		return Gap{}, false
+	}
+	var gap Gap
+	var err, err2 error
+	gap.From, err = strconv.ParseUint(string(from), 10, 64)
+	gap.To, err2 = strconv.ParseUint(string(to), 10, 64)
+	switch string(reason) {
+	case GapDamaged:
+		gap.Reason = GapDamaged
+	case GapRetention:
+		gap.Reason = GapRetention
+	default:
+		return Gap{}, false
+	}
+	return gap, err == nil && err2 == nil && gap.From > 0 && gap.From <= gap.To
+}
