@@ -25,6 +25,7 @@ type report struct {
 	Connected int     `json:"connected"`
 	Lines     int64   `json:"lines"` // since the start
 	Bytes     int64   `json:"bytes"`
+	Cut       int     `json:"cut"` // readers that the server has hung up on
 	P50       float64 `json:"p50"` // µs, of the last second
 	P99       float64 `json:"p99"`
 }
@@ -67,6 +68,7 @@ func dialectOf(name, token, execution string) dialect {
 type load struct {
 	lines, bytes atomic.Int64
 	connected    atomic.Int64
+	cut          atomic.Int64
 	sampleEvery  int
 
 	mu      sync.Mutex
@@ -89,10 +91,13 @@ func loadMain(args []string) {
 	for i := range *readers {
 		gate <- struct{}{}
 		go func() {
-			if err := l.read(*address, d, *deflate, i == 0, func() { <-gate }); err != nil {
+			connected := false
+			err := l.read(*address, d, *deflate, i == 0, func() { connected = true; <-gate })
+			if !connected {
 				fmt.Fprintln(os.Stderr, "load:", err)
 				os.Exit(1)
 			}
+			l.cut.Add(1) // some servers hang up on who is slow
 		}()
 	}
 	out := json.NewEncoder(os.Stdout)
@@ -101,7 +106,7 @@ func loadMain(args []string) {
 		samples := l.samples
 		l.samples = nil
 		l.mu.Unlock()
-		r := report{Connected: int(l.connected.Load()), Lines: l.lines.Load(), Bytes: l.bytes.Load()}
+		r := report{Connected: int(l.connected.Load()), Lines: l.lines.Load(), Bytes: l.bytes.Load(), Cut: int(l.cut.Load())}
 		if len(samples) > 0 {
 			slices.Sort(samples)
 			r.P50, r.P99 = samples[len(samples)/2], samples[len(samples)*99/100]

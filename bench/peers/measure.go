@@ -127,6 +127,7 @@ func measure(ctx context.Context, name, binary string, w work, length time.Durat
 		p50:          microseconds(middle(p50)), p99: microseconds(middle(p99)),
 		bytesPerLine: float64(last.Bytes-first.Bytes) / lines,
 		rssMB:        residentKB(s.pid()) / 1024,
+		cut:          last.Cut,
 	}, nil
 }
 

@@ -17,11 +17,16 @@ type result struct {
 	p50, p99     time.Duration
 	bytesPerLine float64
 	rssMB        float64
+	cut          int // readers that the server hung up on
 }
 
 func (r result) String() string {
+	cut := ""
+	if r.cut > 0 {
+		cut = fmt.Sprintf("  %d readers cut off", r.cut)
+	}
 	return fmt.Sprintf("%6.2f µs a line  %5.1f %% delivered  %3.0f %% of a core  p50 %-9s p99 %-9s %4.0f B a line  %4.0f MB",
-		r.microseconds, 100*r.share, 100*r.cpu, r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.bytesPerLine, r.rssMB)
+		r.microseconds, 100*r.share, 100*r.cpu, r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.bytesPerLine, r.rssMB) + cut
 }
 
 // median gives the round in the middle by CPU time per line.
@@ -53,8 +58,12 @@ func markdown(servers []string, results map[string]map[string]result, rest map[s
 			if !ok {
 				continue
 			}
-			fmt.Fprintf(&b, "| %s | %.2f | %.1f | %.0f %% | %.0f %% | %s | %s | %.0f | %.0f |\n", name, r.microseconds, r.microseconds/ours,
-				100*r.share, 100*r.cpu, r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.bytesPerLine, r.rssMB)
+			delivered := fmt.Sprintf("%.0f %%", 100*r.share)
+			if r.cut > 0 {
+				delivered += fmt.Sprintf(", %d readers cut off", r.cut)
+			}
+			fmt.Fprintf(&b, "| %s | %.2f | %.1f | %s | %.0f %% | %s | %s | %.0f | %.0f |\n", name, r.microseconds, r.microseconds/ours,
+				delivered, 100*r.cpu, r.p50.Round(10*time.Microsecond), r.p99.Round(10*time.Microsecond), r.bytesPerLine, r.rssMB)
 		}
 	}
 	if len(rest) > 0 {

@@ -98,7 +98,7 @@ func (c *command) findServer(ctx context.Context) (found, error) {
 	if answers(ctx, address) == nil {
 		return found{}, noServer("no server serves from %s; what listens on %s has another data directory: name it with --data, or give its token in CLAUDEOPS_TOKEN", dir, app.DefaultListen)
 	}
-	return found{}, notListening(app.DefaultListen, c.dataFlag())
+	return found{}, noServer("no server serves from %s, and nothing listens on %s; start it with: claudeops serve%s", dir, app.DefaultListen, c.dataFlag())
 }
 
 // serverAt makes sure that a server answers at an address that was given.
