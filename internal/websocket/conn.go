@@ -38,6 +38,9 @@ type Conn struct {
 	// reused afterwards. An error ends the connection: a *CloseError with its code.
 	OnMessage func(payload []byte) error
 
+	// OnBinary is OnMessage for binary messages, where Options.Binary lets them in.
+	OnBinary func(payload []byte) error
+
 	mu      sync.Mutex // guards what follows
 	written sync.Cond  // urgent became shorter, or the connection ended
 	rest    []byte

@@ -7,13 +7,14 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// The most frames one message may be split into. Honest clients use one; the bound keeps a message
-// of a million empty fragments from costing more than its bytes.
-const maxFragments = 1024
+// DefaultMaxFragments is the most frames one message may be split into. Honest clients use one; the
+// bound keeps a message of a million empty fragments from costing more than its bytes.
+const DefaultMaxFragments = 1024
 
 // handler receives what a parser finds.
 type handler interface {
 	message(payload []byte) error // a whole text message, inflated, valid UTF-8; payload is reused
+	binary(payload []byte) error  // a whole binary message, inflated
 	ping(payload []byte) error
 	pong(payload []byte)
 }
@@ -22,7 +23,9 @@ type handler interface {
 // it holds only the unfinished frame. Every error is a *CloseError.
 type parser struct {
 	limit    int64 // bytes of one message, before and after inflating
+	most     int   // fragments of one message
 	deflated bool  // permessage-deflate was agreed
+	takes    bool  // binary messages too
 
 	header  [ws.MaxHeaderSize]byte
 	got     int // bytes of header read
@@ -39,6 +42,7 @@ type parser struct {
 	checked   int    // how much of message is known to be UTF-8
 	fragments int    // 0 outside a message
 	packed    bool   // the message is compressed
+	bytes     bool   // the message is binary
 }
 
 // feed consumes data, whose bytes it changes.
@@ -106,7 +110,7 @@ func (p *parser) checkStart() error {
 		return violation(1002, "reserved bits are set")
 	case second&0x80 == 0:
 		return violation(1002, "a client's frames must be masked")
-	case p.op == ws.OpBinary:
+	case p.op == ws.OpBinary && !p.takes:
 		return violation(1003, "only text is understood here")
 	case p.op.IsReserved():
 		return violation(1002, "reserved opcode")
@@ -125,7 +129,7 @@ func (p *parser) checkStart() error {
 		if rsv1 && !p.deflated {
 			return violation(1002, "compressed without agreement")
 		}
-		p.packed = rsv1
+		p.packed, p.bytes = rsv1, p.op == ws.OpBinary
 	}
 	p.need = 2 + 4
 	switch second & 0x7f {
@@ -162,8 +166,8 @@ func (p *parser) startFrame() error {
 			return violation(1009, "a message may have %d bytes at most", p.limit)
 		}
 		p.fragments++
-		if p.fragments > maxFragments {
-			return violation(1009, "a message may have %d fragments at most", maxFragments)
+		if p.fragments > p.most {
+			return violation(1009, "a message may have %d fragments at most", p.most)
 		}
 	}
 	p.length, p.read = length, 0
@@ -175,7 +179,7 @@ func (p *parser) startFrame() error {
 // grow adds to the message. What was announced may never come, so memory follows what did.
 func (p *parser) grow(piece []byte) error {
 	p.message = append(p.message, piece...)
-	if p.packed {
+	if p.packed || p.bytes {
 		return nil
 	}
 	valid, rest := validPrefix(p.message[p.checked:])
@@ -212,12 +216,15 @@ func (p *parser) endFrame(h handler) error {
 		}
 		message = inflated
 		p.checked = len(message)
-		if !utf8.Valid(message) {
+		if !p.bytes && !utf8.Valid(message) {
 			p.checked = -1
 		}
 	}
-	whole := p.checked == len(message)
+	whole, bytes := p.bytes || p.checked == len(message), p.bytes
 	p.message, p.checked, p.fragments, p.packed = nil, 0, 0, false
+	if bytes {
+		return h.binary(message)
+	}
 	if !whole {
 		return violation(1007, "text is not UTF-8")
 	}

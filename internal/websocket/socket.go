@@ -148,14 +148,17 @@ func (c *Conn) readSome() ([]byte, error) {
 // inbound is what the parser calls.
 type inbound struct{ c *Conn }
 
-func (in inbound) message(payload []byte) error {
+func (in inbound) message(payload []byte) error { return in.deliver(in.c.OnMessage, payload) }
+func (in inbound) binary(payload []byte) error  { return in.deliver(in.c.OnBinary, payload) }
+
+func (in inbound) deliver(on func([]byte) error, payload []byte) error {
 	in.c.mu.Lock()
 	over := in.c.closing != nil
 	in.c.mu.Unlock()
 	if over {
 		return nil // the goodbye is said; what comes after it is not acted on
 	}
-	return in.c.OnMessage(payload)
+	return on(payload)
 }
 
 func (in inbound) ping(payload []byte) error {

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"strings"
@@ -18,7 +19,10 @@ type Options struct {
 	Deflate     bool   // agree to permessage-deflate when a client offers it
 	MaxMessage  int64  // bytes of one message from the client, before and after inflating
 	Timeout     time.Duration
-	Header      http.Header // goes with the answer
+
+	MaxFragments int         // frames of one message; 0: DefaultMaxFragments
+	Binary       bool        // take binary messages too, for Conn.OnBinary; otherwise they end the connection with 1003
+	Header       http.Header // goes with the answer
 }
 
 // Upgrade answers the handshake and takes the connection over. When it fails it has answered the
@@ -46,7 +50,9 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 		}
 		return nil, err
 	}
-	c := &Conn{nc: nc, deflate: deflate, parser: parser{limit: o.MaxMessage, deflated: deflate}}
+	c := &Conn{nc: nc, deflate: deflate, parser: parser{
+		limit: o.MaxMessage, most: cmp.Or(o.MaxFragments, DefaultMaxFragments), deflated: deflate, takes: o.Binary,
+	}}
 	c.written.L = &c.mu
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {

@@ -51,6 +51,12 @@ func Text(payload []byte) []byte {
 	return Seal(append(buf, payload...))
 }
 
+// Binary makes a binary frame of a payload, copying it.
+func Binary(payload []byte) []byte {
+	buf := make([]byte, Headroom, Headroom+len(payload))
+	return seal(append(buf, payload...), 0x80|byte(ws.OpBinary))
+}
+
 func control(op ws.OpCode, payload []byte) []byte {
 	frame := make([]byte, 2, 2+len(payload))
 	frame[0], frame[1] = 0x80|byte(op), byte(len(payload))
