@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -343,8 +344,9 @@ func storm(ctx context.Context, binary string) (string, error) {
 		var work sync.WaitGroup
 		for i := range clients {
 			work.Go(func() {
+				subscribe := fmt.Sprintf(`{"type":"logs:subscribe","executionId":%q,"since":%d}`, s.execution, seen[i])
 				gate <- struct{}{}
-				conn, r, err := s.dial(fmt.Sprintf(`{"type":"logs:subscribe","executionId":%q,"since":%d}`, s.execution, seen[i]))
+				conn, r, err := s.dial(subscribe)
 				<-gate
 				if err != nil {
 					failed.Store(&err)
@@ -356,15 +358,34 @@ func storm(ctx context.Context, binary string) (string, error) {
 					if err == nil && op == 9 {
 						_, err = conn.Write([]byte{0x8a, 0x80, 0, 0, 0, 0})
 					}
+					if err == nil && op == 8 {
+						err = fmt.Errorf("client %d: the server closed: %q", i, payload)
+					}
 					if err != nil {
 						failed.Store(&err)
 						return
 					}
 					for line := range bytes.Lines(payload) {
 						var e struct {
-							Seq uint64 `json:"seq"`
+							Seq          uint64 `json:"seq"`
+							Code         string `json:"code"`
+							RetryAfterMs int64  `json:"retryAfterMs"`
 						}
-						if json.Unmarshal(line, &e) != nil || e.Seq == 0 {
+						if json.Unmarshal(line, &e) != nil {
+							continue
+						}
+						if e.Code == "rate_limited" { // they are all one user's: it comes back when it was told to
+							time.Sleep(time.Duration(e.RetryAfterMs)*time.Millisecond + rand.N(time.Second))
+							if err := send(conn, subscribe); err != nil {
+								failed.Store(&err)
+								return
+							}
+						} else if e.Code != "" {
+							err := fmt.Errorf("client %d: %s", i, line)
+							failed.Store(&err)
+							return
+						}
+						if e.Seq == 0 {
 							continue
 						}
 						if e.Seq != seen[i]+1 {
