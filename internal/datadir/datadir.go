@@ -49,6 +49,9 @@ func (d *Dir) prepare() error {
 	if err := d.checkWritable(); err != nil {
 		return err
 	}
+	if err := checkRestoring(d.path); err != nil {
+		return err
+	}
 	if err := checkFormat(d.path); err != nil {
 		return err
 	}

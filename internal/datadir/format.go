@@ -16,22 +16,44 @@ type format struct {
 	Version int `json:"version"`
 }
 
+// Format reads which format a data directory has, and refuses one that this program does not know.
+func Format(dir string) (int, error) {
+	path := filepath.Join(dir, "format")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("%s is no data directory: it has no file named format; name another with --data: %w", dir, err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the data directory's format: %w", err)
+	}
+	return parseFormat(dir, data)
+}
+
 // checkFormat accepts a directory of this version, and writes the version into a new one.
 func checkFormat(dir string) error {
 	path := filepath.Join(dir, "format")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return WriteFile(path, fmt.Appendf(nil, `{"version":%d}`+"\n", FormatVersion))
+		return writeFormat(dir, FormatVersion)
 	}
 	if err != nil {
 		return fmt.Errorf("read the data directory's format: %w", err)
 	}
+	_, err = parseFormat(dir, data)
+	return err
+}
+
+func parseFormat(dir string, data []byte) (int, error) {
 	var f format
 	if err := json.Unmarshal(data, &f); err != nil || f.Version < 1 {
-		return fmt.Errorf(`%s should hold {"version":%d} but holds %.60q: is this the data directory of another program? If it is ours, write that line into it`, path, FormatVersion, data)
+		return 0, fmt.Errorf(`%s should hold {"version":%d} but holds %.60q: is this the data directory of another program? If it is ours, write that line into it`, filepath.Join(dir, "format"), FormatVersion, data)
 	}
 	if f.Version > FormatVersion {
-		return fmt.Errorf("data directory %s has format %d, and this program knows formats up to %d: it was used by a newer claudeops; run that one, or choose another directory with --data", dir, f.Version, FormatVersion)
+		return 0, fmt.Errorf("data directory %s has format %d, and this program knows formats up to %d: it was used by a newer claudeops; run that one, or choose another directory with --data", dir, f.Version, FormatVersion)
 	}
-	return nil
+	return f.Version, nil
+}
+
+func writeFormat(dir string, version int) error {
+	return WriteFile(filepath.Join(dir, "format"), fmt.Appendf(nil, `{"version":%d}`+"\n", version))
 }

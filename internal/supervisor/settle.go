@@ -71,6 +71,11 @@ func (s *Supervisor) settle(l *live) error {
 	var failure error
 	settled := false
 	err := s.end(l, func(rec execution.Record) *execution.Event {
+		if start, _, err := s.readSpawned(l.id); err == nil && start.Restored != nil {
+			// What carries its id on this machine belongs to the server that the backup is of.
+			settled = true
+			return s.restoredEvent(l, rec, *start.Restored)
+		}
 		killed, err := s.runners.KillMarked(s.ctx, l.id)
 		if err != nil {
 			// The last event may be written only when nothing of the execution is left.
@@ -103,6 +108,19 @@ func (s *Supervisor) lostEvent(l *live, rec execution.Record, killed int) *execu
 		return failedEvent(rec, execution.ReasonHostRestarted, "the machine was restarted while the execution ran", now, killed)
 	}
 	return failedEvent(rec, execution.ReasonRunnerLost, lostMessage(killed, s.runnerLog(l.id)), now, killed)
+}
+
+// restoredEvent ends an execution that had not ended when the backup was taken that it is from.
+func (s *Supervisor) restoredEvent(l *live, rec execution.Record, taken time.Time) *execution.Event {
+	if request := l.cancelRequested(); request != nil {
+		return cancelledEvent(rec, request, taken, 0)
+	}
+	was := "ran"
+	if rec.StartedAt == nil {
+		was = "waited"
+	}
+	message := fmt.Sprintf("the data was restored from a backup of %s, when the execution still %s; what became of it since is not in the backup", taken.UTC().Format(time.RFC3339), was)
+	return failedEvent(rec, execution.ReasonHostRestarted, message, taken, 0)
 }
 
 // runnerLog is the last thing a runner has said about itself, empty when it has said nothing.

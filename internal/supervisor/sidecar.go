@@ -36,6 +36,19 @@ type boundCaller struct {
 type spawned struct {
 	Boot   string     `json:"boot"`
 	Runner process.ID `json:"runner"` // zero when the server died before it knew
+	// Restored is when the backup was taken that the execution is from. It may have gone on since,
+	// elsewhere or even here, and that is another's execution.
+	Restored *time.Time `json:"restored,omitempty"`
+}
+
+// MarkRestored notes in an execution's directory that it is from a backup, where it had not ended:
+// the next server ends it with that as the reason, starts nothing and kills nothing.
+func MarkRestored(dir string, taken time.Time) error {
+	text, err := json.Marshal(spawned{Boot: "of a backup", Restored: &taken})
+	if err != nil {
+		return fmt.Errorf("note that an execution is from a backup: %w", err)
+	}
+	return datadir.WriteFile(filepath.Join(dir, spawnedName), append(text, '\n'))
 }
 
 // cancelRequest is an end that was promised to somebody.
