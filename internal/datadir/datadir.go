@@ -72,8 +72,11 @@ func (d *Dir) Active() string { return filepath.Join(d.path, "active") }
 // Executions holds one directory for each execution.
 func (d *Dir) Executions() string { return filepath.Join(d.path, "executions") }
 
-// Index is the read model's file. It may be deleted while nobody serves.
-func (d *Dir) Index() string { return filepath.Join(d.path, "index.sqlite") }
+// IndexName is the read model's file.
+const IndexName = "index.sqlite"
+
+// Index is the path of the read model's file. It may be deleted while nobody serves.
+func (d *Dir) Index() string { return filepath.Join(d.path, IndexName) }
 
 // Close gives the lock up. It is safe to call twice.
 func (d *Dir) Close() error {

@@ -84,20 +84,27 @@ func compare(ctx context.Context, store journal.Store, f *file, differs func(Dif
 
 // compareOne says how the index differs from a journal, empty when it does not.
 func compareOne(ctx context.Context, store journal.Store, f *file, id string) (problem string, err error) {
+	// The index first: it follows the journal, so what it has the journal has, too.
+	indexed, err := f.record(ctx, id)
+	unknown := errors.Is(err, sql.ErrNoRows)
+	if err != nil && !unknown {
+		return "", err
+	}
 	folded, err := foldOne(ctx, store, id)
 	if err != nil || folded == nil {
 		return "", err
 	}
-	indexed, err := f.record(ctx, id)
-	if errors.Is(err, sql.ErrNoRows) {
-		if !folded.record.Terminal {
-			return "", nil // it may have been made just now
+	if unknown || !indexed.Terminal {
+		// It may have been made, or have ended, since.
+		if indexed, err = f.record(ctx, id); errors.Is(err, sql.ErrNoRows) && folded.record.Terminal {
+			return "the index does not know it", nil
 		}
-		return "the index does not know it", nil
-	}
-	if err != nil || !folded.record.Terminal || !indexed.Terminal {
-		// Its end may be on its way to the index; it is read anew when the server starts.
-		return "", err
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return "", err
+		}
+		if !folded.record.Terminal || !indexed.Terminal {
+			return "", nil // on its way to the index, which is read anew when the server starts
+		}
 	}
 	want, err := json.Marshal(folded.record)
 	if err != nil {
