@@ -70,6 +70,7 @@ type taker struct {
 	store   *journal.Files
 	old     map[string]*Execution // of the earlier backup
 	partial map[string]*Execution // of one that was interrupted
+	since   time.Time             // when the earlier backup was begun; what is older is in it
 	at      Progress
 	next    Manifest
 	note    *os.File // partial.ndjson
@@ -165,7 +166,7 @@ func (t *taker) readEarlier() error {
 	case err != nil:
 		return fmt.Errorf("%w; --full makes the backup anew over it", err)
 	default:
-		t.next.Number = old.Number + 1
+		t.next.Number, t.since = old.Number+1, old.Begun
 		for i := range old.Executions {
 			t.old[old.Executions[i].ID] = &old.Executions[i]
 		}
@@ -232,9 +233,11 @@ func (t *taker) take(ctx context.Context) error {
 		t.next.Executions = append(t.next.Executions, *e)
 		if copied {
 			t.result.Copied++
-			touched = append(touched, e)
 		} else {
 			t.result.Unchanged++
+		}
+		if copied || t.partial[id] != nil {
+			touched = append(touched, e)
 		}
 		if !e.Ended {
 			t.result.Unfinished++
@@ -295,7 +298,10 @@ func (t *taker) sameDirectory(ids []string) error {
 // execution copies one execution, unless the backup has it already.
 func (t *taker) execution(ctx context.Context, id string) (e *Execution, copied bool, err error) {
 	if old := t.old[id]; old != nil && old.Ended && !t.Full && t.there(old) {
-		return old, false, nil
+		same, err := t.same(old)
+		if err != nil || same {
+			return old, false, err
+		}
 	}
 	if p := t.partial[id]; p != nil && p.Ended && t.sound(p) {
 		return p, true, nil
@@ -323,6 +329,30 @@ func (t *taker) execution(ctx context.Context, id string) (e *Execution, copied 
 	return e, true, err
 }
 
+// same says whether an execution that has ended has the files it had. It may have been sealed since,
+// or trimmed, or pinned.
+func (t *taker) same(e *Execution) (bool, error) {
+	dir, err := t.store.Dir(e.ID)
+	if err != nil {
+		return false, err
+	}
+	names, err := endedFiles(dir)
+	if err != nil || len(names) != len(e.Files) {
+		return false, err
+	}
+	for _, name := range names {
+		i := slices.IndexFunc(e.Files, func(f File) bool { return f.Name == name })
+		info, err := os.Lstat(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) || i < 0 {
+			return false, nil
+		}
+		if err != nil || info.Size() != e.Files[i].Bytes || !info.ModTime().Before(t.since) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // there says whether the files of an earlier backup are still in their places.
 func (t *taker) there(e *Execution) bool {
 	for _, f := range e.Files {
@@ -346,7 +376,7 @@ func (t *taker) sound(e *Execution) bool {
 
 // The files of an execution that has not ended that belong to a backup. What its runner is to do
 // (spec.json) holds secrets, and is of no use: it is not started from a backup.
-var unfinishedFiles = []string{journalName, "claim.json", "cancel.json"}
+var unfinishedFiles = []string{journalName, "claim.json", "cancel.json", "pin.json"}
 
 // leftOut are files of executions and of the data directory that say something of processes, sessions
 // or progress that a copy has no part in, or that are made anew from the rest.
@@ -452,19 +482,8 @@ func ended(r journal.Reader, head journal.Position) (bool, error) {
 func openSources(dir string, ended bool, head journal.Position) (sources []source, err error) {
 	names := unfinishedFiles
 	if ended {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, notFound(err)
-		}
-		names = names[:0:0]
-		for _, entry := range entries {
-			if entry.Type().IsRegular() && belongs(entry.Name()) {
-				names = append(names, entry.Name())
-			}
-		}
-		if slices.Contains(names, journalName) {
-			// A copy that is being sealed is not the truth yet.
-			names = slices.DeleteFunc(names, func(name string) bool { return name == sealedName })
+		if names, err = endedFiles(dir); err != nil {
+			return nil, err
 		}
 	}
 	for _, name := range names {
@@ -493,9 +512,27 @@ func openSources(dir string, ended bool, head journal.Position) (sources []sourc
 	return sources, nil
 }
 
+// endedFiles are the names of an ended execution's files that belong to a backup.
+func endedFiles(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && belongs(entry.Name()) {
+			names = append(names, entry.Name())
+		}
+	}
+	if slices.Contains(names, journalName) {
+		// What is being sealed is not the truth yet.
+		names = slices.DeleteFunc(names, func(name string) bool { return name == sealedName })
+	}
+	return names, nil
+}
+
 func belongs(name string) bool {
 	return !slices.Contains(leftOut, name) && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "index.sqlite") &&
-		!strings.HasPrefix(name, "sessions.json") && !strings.HasSuffix(name, ".next")
+		!strings.HasPrefix(name, "sessions.json") && !strings.HasSuffix(name, ".next") && !strings.HasSuffix(name, ".tmp")
 }
 
 func notFound(err error) error {

@@ -125,4 +125,3 @@ func (f *file) record(ctx context.Context, id string) (rec execution.Record, err
 	}
 	return rec, decodeRecord(text, &rec)
 }
-

@@ -4,7 +4,6 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,7 +61,7 @@ type verifier struct {
 
 // Journals reads journals.
 func Journals(ctx context.Context, options Options) (Report, error) {
-	v := &verifier{Options: options, buf: make([]byte, 4<<20)}
+	v := &verifier{Options: options, buf: make([]byte, 64<<10)}
 	ids := options.IDs
 	if len(ids) == 0 {
 		var err error
@@ -128,75 +127,65 @@ func (v *verifier) journal(ctx context.Context, id string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	head, err := r.Head()
+	return v.read(ctx, id, r, !open && !held)
+}
+
+// read checks every event there is. settled says that nobody writes any more.
+func (v *verifier) read(ctx context.Context, id string, r journal.Reader, settled bool) (err error) {
+	report, err := v.Store.Verify(ctx, id)
 	if err != nil {
 		return err
 	}
-	last, err := v.read(ctx, id, r, head)
-	if err != nil || open || held {
-		return err
-	}
-	if !last {
-		v.Damaged(Damage{ExecutionID: id, From: head.Seq + 1, File: v.path(id, v.data(id)), Offset: head.Offset, Problem: "its end is missing: it is not running, and its last event does not end it"})
-	}
-	return v.files(id, head)
-}
-
-// read reads every event up to head, and reports whether the last ends the execution, or may.
-func (v *verifier) read(ctx context.Context, id string, r journal.Reader, head journal.Position) (ended bool, err error) {
-	for at := (journal.Position{}); at.Seq < head.Seq; {
-		if err := ctx.Err(); err != nil {
-			return false, err
+	v.report.Events += report.Events
+	v.report.Bytes += report.Bytes
+	file := v.path(id, v.data(id))
+	for _, gap := range report.Damaged {
+		at, _, err := r.Locate(gap.From - 1)
+		if err != nil && !errors.Is(err, journal.ErrFuture) {
+			return err
 		}
-		n, next, gap, err := r.Read(at, head, v.buf)
-		var short *journal.ErrShortBuffer
-		switch {
-		case errors.As(err, &short):
-			v.buf = make([]byte, short.Need)
-			continue
-		case err != nil:
-			return false, err
-		case gap != nil:
-			if gap.Reason == "damaged" {
-				v.Damaged(Damage{id, gap.From, gap.To, v.path(id, v.data(id)), at.Offset, "its bytes are not those that were written"})
-			}
-			ended = true // which type the last one had can't be known
-		case n == 0:
-			return false, fmt.Errorf("reading stopped at event %d of %d", at.Seq, head.Seq)
-		default:
-			ended = endsExecution(v.buf[:n])
+		v.Damaged(Damage{id, gap.From, gap.To, file, at.Offset, "its bytes are not those that were written"})
+	}
+	if !settled {
+		return nil // what a writer has not synced has no checksum, and may be half written
+	}
+	if report.Unindexed > 0 {
+		v.Damaged(Damage{ExecutionID: id, File: v.path(id, indexName), Problem: fmt.Sprintf("checksums are missing: %d of %d blocks could only be read line by line", report.Unindexed, report.Blocks)})
+	}
+	if report.Torn > 0 {
+		v.Damaged(Damage{ExecutionID: id, File: file, Offset: report.Bytes, Problem: fmt.Sprintf("%d bytes after its last event are none", report.Torn)})
+	}
+	if report.Mended != "" {
+		v.Damaged(Damage{ExecutionID: id, File: file, Problem: report.Mended + "; every event can be read"})
+	}
+	ended := len(report.Damaged) > 0 && report.Damaged[len(report.Damaged)-1].To == report.Events // which type it had can't be known
+	if !ended {
+		if ended, err = v.endsWell(r, report.Events); err != nil {
+			return err
 		}
-		v.report.Events += next.Seq - at.Seq
-		v.report.Bytes += next.Offset - at.Offset
-		at = next
-		v.tell()
 	}
-	return ended, nil
-}
-
-// endsExecution reports whether the last of some events is one that ends an execution.
-func endsExecution(events []byte) bool {
-	from := len(events) - 1
-	for from > 0 && events[from-1] != '\n' {
-		from--
-	}
-	var last struct {
-		Type string `json:"type"`
-	}
-	return json.Unmarshal(events[from:], &last) == nil && execution.IsTerminalType(last.Type)
-}
-
-// files looks at what is beside and behind the events of an execution that has ended.
-func (v *verifier) files(id string, head journal.Position) error {
-	info, err := os.Lstat(v.path(id, plainName))
-	if err == nil && info.Size() > head.Offset {
-		v.Damaged(Damage{ExecutionID: id, File: v.path(id, plainName), Offset: head.Offset, Problem: fmt.Sprintf("%d bytes after its last event are none", info.Size()-head.Offset)})
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if _, err := os.Lstat(v.path(id, indexName)); errors.Is(err, fs.ErrNotExist) {
-		v.Damaged(Damage{ExecutionID: id, File: v.path(id, indexName), Problem: "its checksums are missing: its events could only be read line by line"})
+	if !ended {
+		v.Damaged(Damage{ExecutionID: id, From: report.Events + 1, File: file, Offset: report.Bytes, Problem: "its end is missing: it is not running, and its last event does not end it"})
 	}
 	return nil
+}
+
+// endsWell reports whether the last event is one that ends an execution.
+func (v *verifier) endsWell(r journal.Reader, head uint64) (bool, error) {
+	if head == 0 {
+		return false, nil
+	}
+	at, gap, err := r.Locate(head - 1)
+	if err != nil || gap != nil {
+		return gap != nil, err
+	}
+	for {
+		n, _, _, err := r.Read(at, journal.Position{}, v.buf)
+		var short *journal.ErrShortBuffer
+		if errors.As(err, &short) {
+			v.buf = make([]byte, short.Need)
+			continue
+		}
+		return execution.IsTerminalType(journal.TypeOf(v.buf[:n])), err
+	}
 }
