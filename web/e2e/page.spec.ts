@@ -110,7 +110,7 @@ test("a phone: one column, nothing runs over the edge, Stop in reach", async ({ 
   const box = await stop.boundingBox();
   expect(box?.height).toBeGreaterThanOrEqual(40);
   await page.getByRole("button", { name: "Details" }).tap();
-  await expect(page.getByRole("complementary", { name: "Details" })).toContainText("Trigger");
+  await expect(page.getByRole("complementary", { name: "Details" })).toContainText("by owner from the API");
   await stop.tap();
   await expect(page.locator("main header")).toContainText(/stopping|cancelled/);
   await context.close();

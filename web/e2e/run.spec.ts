@@ -86,3 +86,19 @@ test("a failure says why and can be run again", async ({ signedIn: page, server 
   await expect(page).not.toHaveURL(new RegExp(id));
   await expect(page.getByRole("log")).toContainText("this will not do");
 });
+
+test("the timeline tells when, and its bars lead into the log", async ({ signedIn: page, server }) => {
+  const id = await server.run("counter", { lines: 3000, rate: 2000 });
+  const { head } = await server.ended(id);
+  await page.goto(`${server.url}/executions/${id}`);
+  const steps = page.getByRole("complementary", { name: "Details" }).getByRole("listitem");
+  await expect(steps).toHaveText([/^Queued by owner from the API/, /^Started after/, /^Completed after/]);
+  const bars = page.locator(".timeline-slice");
+  await expect(bars).toHaveCount(60);
+  await bars.nth(30).click();
+  await expect(page).toHaveURL(/#L\d+$/);
+  const seq = Number(new URL(page.url()).hash.slice(2));
+  expect(seq).toBeGreaterThan(head * 0.2);
+  expect(seq).toBeLessThan(head * 0.8);
+  await expect(page.locator(".cops-row[data-selected]")).toHaveAttribute("data-seq", String(seq));
+});

@@ -41,14 +41,21 @@ export async function watchEnd(executionId: string, wanted: boolean): Promise<bo
   return true;
 }
 
+function subscribe(listener: () => void): () => void {
+  // Another tab may have asked, or have told of the end.
+  const onStorage = (event: StorageEvent) => {
+    if (event.key === KEY) listener();
+  };
+  listeners.add(listener);
+  window.addEventListener("storage", onStorage);
+  return () => {
+    listeners.delete(listener);
+    window.removeEventListener("storage", onStorage);
+  };
+}
+
 export function useWatched(executionId: string): boolean {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => watched().has(executionId),
-  );
+  return useSyncExternalStore(subscribe, () => watched().has(executionId));
 }
 
 /** Shows a notification when a run ends whose end is wanted. One tab of many shows it. */

@@ -71,6 +71,11 @@ export function failure(record: ExecutionRecord): string {
   return error === "" || what.includes(error) ? what : error.includes(what) ? error : `${what}: ${error}`;
 }
 
+/** `$0.18 est.`; nothing while nothing was paid. */
+export function costOf(record: ExecutionRecord): string {
+  return record.cost > 0 ? `${formatUsd(record.cost)}${record.costEstimated ? " est." : ""}` : "";
+}
+
 export function reaped(record: ExecutionRecord): string {
   return record.processesReaped > 0
     ? `, ${formatPlural(record.processesReaped, "process", "processes")} reaped`

@@ -13,6 +13,8 @@ export interface ChartProps {
 }
 
 const HEIGHT = 140;
+/** Seconds of the time axis at least. */
+const SPAN = 60;
 
 /** One line over time, with axes. Drawn by uPlot, which is loaded only where this is. */
 export default function Chart({ times, values, max, unit, label }: ChartProps): ReactNode {
@@ -31,7 +33,11 @@ export default function Chart({ times, values, max, unit, label }: ChartProps): 
         height: HEIGHT,
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
-        scales: { y: { range: [0, max] } },
+        // The past grows into the chart from the right; a minute at least is always in view.
+        scales: {
+          x: { range: (_, from, to) => [Math.min(from, to - SPAN), to] },
+          y: { range: [0, max] },
+        },
         axes: [
           {
             stroke: colour("--cops-ink-3"),

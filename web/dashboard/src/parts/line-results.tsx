@@ -107,7 +107,7 @@ const Run = memo(
     const rest = run.matches.length - lines.length;
     return (
       <article className="box overflow-hidden" data-row aria-label={record?.agentType ?? run.executionId}>
-        <header className="flex items-baseline gap-3 px-3.5 py-2">
+        <header className="flex items-center gap-3 px-3.5 py-2">
           {record && <StatusBadge status={toneOf(record)} />}
           <Link
             to="/executions/$id"

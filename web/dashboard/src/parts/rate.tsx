@@ -19,7 +19,7 @@ export function Rate({ executionId }: { readonly executionId: string }): ReactNo
     setRates((known) => [...known.slice(-59), Math.max(0, rate)]);
   }, [now, opening]);
   return (
-    <section>
+    <section className="mt-4">
       <div className="head-row">
         <h2>Lines a second</h2>
         <span className="ml-auto text-ink-2">

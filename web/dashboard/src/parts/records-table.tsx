@@ -61,7 +61,7 @@ export function RecordsTable({ records, chosen, onChoose, label }: RecordsTableP
               <td className={`${cell} w-0`}>
                 <StatusBadge status={toneOf(record)} />
               </td>
-              <td className={`${cell} w-0 max-w-[40vw]`}>
+              <td className={`${cell} w-full max-w-0 sm:w-0 sm:max-w-[40vw]`}>
                 <Link
                   to="/executions/$id"
                   params={{ id: record.executionId }}
@@ -79,6 +79,7 @@ export function RecordsTable({ records, chosen, onChoose, label }: RecordsTableP
                     />
                   )}
                 </Link>
+                <span className="block sm:hidden truncate text-ink-2 text-[12.5px]">{summaryOf(record)}</span>
               </td>
               <td
                 className={`${cell} max-w-0 truncate text-ink-2 hidden sm:table-cell`}
@@ -90,7 +91,7 @@ export function RecordsTable({ records, chosen, onChoose, label }: RecordsTableP
               <td className={`${cell} w-0 text-right text-ink-2 hidden sm:table-cell`}>
                 <Elapsed record={record} />
               </td>
-              <td className={`${cell} text-right text-ink-2 sm:w-0`}>
+              <td className={`${cell} text-right text-ink-2 w-0`}>
                 {record.terminal ? (
                   <time
                     dateTime={record.endedAt}

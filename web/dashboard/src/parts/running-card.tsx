@@ -6,7 +6,7 @@ import {
   formatRowTime,
   formatUsd,
   type LogEvent,
-  plainText,
+  renderText,
   StatusBadge,
   StopButton,
   useLogStream,
@@ -106,9 +106,19 @@ function worthShowing(event: LogEvent): boolean {
     : event.type === "execution:started" || event.type === "execution:truncated";
 }
 
-function wordsOf(event: LogEvent): string {
+/** Characters of a line drawn: far more than fit. */
+const DRAWN = 400;
+
+function wordsOf(event: LogEvent): ReactNode {
   if (event.type !== "execution:log") return describeEvent(event)?.text ?? "";
   const message = event.message ?? "";
   const last = message.replace(/\r+$/, "").lastIndexOf("\r");
-  return plainText(last === -1 ? message : message.slice(last + 1)).slice(0, 400);
+  let shown = last === -1 ? message : message.slice(last + 1);
+  if (shown.length > DRAWN) {
+    shown = shown.slice(0, DRAWN);
+    // Half an escape would be drawn as text.
+    const begun = shown.lastIndexOf("\x1b");
+    if (begun > DRAWN - 40) shown = shown.slice(0, begun);
+  }
+  return renderText(shown, null, false);
 }

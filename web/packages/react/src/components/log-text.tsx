@@ -13,13 +13,18 @@ interface Piece {
   readonly href?: string | undefined;
 }
 
-/** A line's text as nodes: colours, links and hits, never markup out of the line itself. */
-export function renderText(raw: string, matcher: RegExp | null): ReactNode {
+/**
+ * A line's text as nodes: colours, hits and, where they are wanted, links; never markup out of the
+ * line itself.
+ */
+export function renderText(raw: string, matcher: RegExp | null, links = true): ReactNode {
   const pieces: Piece[] = [];
   let at = 0;
   let visible = "";
   for (const span of parseAnsi(raw)) {
-    if (span.href !== undefined) pieces.push({ text: span.text, at, style: span.style, href: span.href });
+    if (!links) pieces.push({ text: span.text, at, style: span.style });
+    else if (span.href !== undefined)
+      pieces.push({ text: span.text, at, style: span.style, href: span.href });
     else
       for (const link of splitLinks(span.text))
         pieces.push({ text: link.text, at: at + link.at, style: span.style, href: link.href });
