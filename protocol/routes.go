@@ -31,6 +31,8 @@ var RoutePermission = map[string][]string{
 	"GET /api/executions/{id}/log":     {PermRead},
 	"GET /api/executions/{id}/search":  {PermRead},
 	"GET /api/search":                  {PermRead},
+	"GET /api/retention":               {PermRead}, // what is to go can be seen by whoever can see it now
+	"POST /api/retention":              {PermAdmin},
 	"GET /api/costs":                   {PermRead},
 	"GET /api/system":                  {PermSystem},
 

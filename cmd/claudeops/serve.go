@@ -13,7 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"claudeops/internal/agent"
 	"claudeops/internal/app"
+	"claudeops/internal/retention"
+	"claudeops/internal/space"
 	"claudeops/web"
 )
 
@@ -25,7 +28,46 @@ type serveFlags struct {
 	logLevel  string
 	printLink bool
 
+	lowDisk   string
+	retention [4]string // of logs age and size, of executions age and count
+
 	jwtSecretFile, jwtPublicKeyFile string
+}
+
+// retentionFlags are the bounds of what is kept, in the order of serveFlags.retention.
+var retentionFlags = [4]struct{ name, usage string }{
+	{"retention-logs-age", "`age` at which an ended execution loses its log lines and keeps its record, such as 30d (default unlimited)"},
+	{"retention-logs-size", "`size` that the log lines of all ended executions may take together, such as 10GiB (default unlimited)"},
+	{"retention-executions-age", "`age` at which an ended execution is removed, such as 365d (default unlimited)"},
+	{"retention-executions-count", "`number` of ended executions that are kept (default unlimited)"},
+}
+
+// rules reads the bounds of what is kept.
+func (f *serveFlags) rules() (r retention.Rules, err error) {
+	for i, flag := range retentionFlags {
+		text := f.retention[i]
+		if text == "" {
+			continue
+		}
+		switch i {
+		case 0:
+			r.LogsAge.Set = true
+			r.LogsAge.Limit, err = agent.ParseAge(text)
+		case 1:
+			r.LogsSize.Set = true
+			r.LogsSize.Limit, err = agent.ParseKeptSize(text)
+		case 2:
+			r.ExecutionsAge.Set = true
+			r.ExecutionsAge.Limit, err = agent.ParseAge(text)
+		case 3:
+			r.ExecutionsCount.Set = true
+			r.ExecutionsCount.Limit, err = agent.ParseKeptCount(text)
+		}
+		if err != nil {
+			return r, usageError("--%s: %w", flag.name, err)
+		}
+	}
+	return r, nil
 }
 
 func (c *command) serveCommand() *cobra.Command {
@@ -51,6 +93,11 @@ gives another.`,
 	flags.StringVar(&f.config.TLSCert, "tls-cert", "", "PEM `file` with the certificate")
 	flags.StringVar(&f.config.TLSKey, "tls-key", "", "PEM `file` with its key")
 	flags.IntVar(&f.config.MaxRunning, "max-running", 0, "`number` of executions that run at a time, more are queued; -1 for no limit (default 256)")
+	flags.StringVar(&f.lowDisk, "low-disk", "", "`size` or share, such as 5GiB or 5%, that must be free on the disk of the data directory for anything to be started; off to start regardless (default 1GiB or 2%, whichever is more, but not over 10%)")
+	for i, flag := range retentionFlags {
+		flags.StringVar(&f.retention[i], flag.name, "", flag.usage)
+	}
+	flags.DurationVar(&f.config.RetentionInterval, "retention-interval", retention.DefaultInterval, "`time` between two looks at what is not to be kept any more")
 	flags.StringVar(&f.jwtSecretFile, "jwt-secret-file", "", "`file` with the secret shared with the issuer of JWTs (HS256), 32 bytes or more")
 	flags.StringVar(&f.jwtPublicKeyFile, "jwt-public-key-file", "", "PEM `file` with the issuer's public keys")
 	flags.StringVar(&f.config.JWT.JWKSFile, "jwt-jwks-file", "", "`file` with the issuer's JWK set, read again when it changes")
@@ -71,6 +118,15 @@ func (c *command) serve(ctx context.Context, f *serveFlags) error {
 	config := f.config
 	if config.DataDir, err = c.dataDir(); err != nil {
 		return err
+	}
+	if config.Retention, err = f.rules(); err != nil {
+		return err
+	}
+	if config.LowDisk, err = space.ParseMark(f.lowDisk, agent.ParseKeptSize); err != nil {
+		return usageError("--low-disk: %w", err)
+	}
+	if config.RetentionInterval < time.Second {
+		return usageError("--retention-interval %v is less than the least, 1s", config.RetentionInterval)
 	}
 	for _, text := range f.proxies {
 		prefix, err := parsePrefix(text)

@@ -142,7 +142,7 @@ the execution was cancelled, or 1 when it failed without a code.`,
 	flags.StringVar(&c.tokenFile, "token-file", "", "`file` with the token, for a server elsewhere")
 	flags.BoolVar(&c.json, "json", false, "print one JSON object a line")
 	flags.StringVar(&c.color, "color", "auto", "`when` to use colour: auto, always, never")
-	root.AddCommand(c.serveCommand(), c.runCommand(), c.logsCommand(), c.grepCommand(), c.cancelCommand(), c.pinCommand(), c.unpinCommand(), c.psCommand(), c.topCommand(),
+	root.AddCommand(c.serveCommand(), c.runCommand(), c.logsCommand(), c.grepCommand(), c.cancelCommand(), c.pinCommand(), c.unpinCommand(), c.pruneCommand(), c.psCommand(), c.topCommand(),
 		c.agentsCommand(), c.tokenCommand(), c.openCommand(), c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.reindexCommand(), c.versionCommand())
 	for _, sub := range root.Commands() {
 		wrapArgs(sub)

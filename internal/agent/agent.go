@@ -55,6 +55,7 @@ type Definition struct {
 	MaxOutput   int64    // bytes; 0 no limit
 	Budget      Budget   // 0 no limit
 	Mask        []string // texts masked in output, beside the secrets
+	Retention   Retention
 
 	File string // where it was read; empty for what is built in
 
@@ -116,6 +117,7 @@ type view struct {
 	Concurrency   int             `json:"concurrency,omitempty"`
 	MaxOutput     int64           `json:"maxOutput,omitempty"`
 	Budget        *budgetView     `json:"budget,omitempty"`
+	Retention     *retentionView  `json:"retention,omitempty"`
 	File          string          `json:"file,omitempty"`
 }
 
@@ -137,7 +139,7 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 		Shell: hide(d.Shell, hidden), Builtin: d.Builtin, Parameters: d.Parameters,
 		Workdir: d.Workdir, TimeoutMs: d.Timeout.Milliseconds(), IdleTimeoutMs: d.IdleTimeout.Milliseconds(),
 		Stop:        stopView{Signal: d.Stop.Signal, GraceMs: d.Stop.Grace.Milliseconds()},
-		Concurrency: d.Concurrency, MaxOutput: d.MaxOutput, File: d.File,
+		Concurrency: d.Concurrency, MaxOutput: d.MaxOutput, Retention: d.Retention.view(), File: d.File,
 	}
 	for _, element := range d.Command {
 		v.Command = append(v.Command, hide(element, hidden))

@@ -47,6 +47,7 @@ func fields() []field {
 		{"maxOutput", (*parser).readMaxOutput},
 		{"budget", (*parser).readBudget},
 		{"mask", (*parser).readMask},
+		{"retention", (*parser).readRetention},
 	}
 }
 

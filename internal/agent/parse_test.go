@@ -27,6 +27,9 @@ concurrency: 1
 maxOutput: 1GiB
 budget: {usd: 0.50}
 mask: [plain.text]
+retention:
+  logs: {age: 30d, size: 10GiB}
+  executions: {age: unlimited, count: 1000}
 `
 
 func mustParse(t testing.TB, source string) *Definition {
@@ -49,6 +52,10 @@ func TestParse_every_field(t *testing.T) {
 		Workdir:    "/srv", Timeout: 10 * time.Minute, IdleTimeout: 90 * time.Second,
 		Stop: Stop{Signal: "SIGINT", Grace: 3 * time.Second}, Concurrency: 1, MaxOutput: 1 << 30,
 		Budget: Budget{USD: 0.5}, Mask: []string{"plain.text"}, File: "test.yaml",
+		Retention: Retention{
+			LogsAge: new(30 * 24 * time.Hour), LogsSize: new(int64(10 << 30)),
+			ExecutionsAge: new(time.Duration(-1)), ExecutionsCount: new(int64(1000)),
+		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Definition{})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -151,6 +158,16 @@ var wrong = []struct {
 	{"budget endless", "name: a\ncommand: [a]\nbudget: {usd: .inf}\n", []string{"3:15 budget.usd: more than 0"}, false},
 	{"mask a text", "name: a\ncommand: [a]\nmask: x\n", []string{"3:7 mask: must be a list"}, true},
 	{"mask empty", "name: a\ncommand: [a]\nmask: ['']\n", []string{"3:8 mask.0: is empty"}, true},
+	{"retention a text", "name: a\ncommand: [a]\nretention: 30d\n", []string{"3:12 retention: must be a mapping"}, true},
+	{"retention of something else", "name: a\ncommand: [a]\nretention: {log: {age: 1d}}\n", []string{"3:13 retention.log: did you mean logs?"}, true},
+	{"retention without unit", "name: a\ncommand: [a]\nretention: {logs: {age: 30}}\n", []string{"3:25 retention.logs.age: 30 has no unit: write 30d"}, true},
+	{"retention too short", "name: a\ncommand: [a]\nretention: {executions: {age: 5s}}\n", []string{"3:31 retention.executions.age: less than the least, 1m0s; for no bound say unlimited"}, false},
+	{"retention forever", "name: a\ncommand: [a]\nretention: {executions: {age: forever}}\n", []string{`3:31 retention.executions.age: "forever" is not a duration`}, true},
+	{"retention of logs by count", "name: a\ncommand: [a]\nretention: {logs: {count: 3}}\n", []string{"3:20 retention.logs.count: logs has age and size"}, true},
+	{"retention of executions by size", "name: a\ncommand: [a]\nretention: {executions: {size: 1GiB}}\n", []string{"3:26 retention.executions.size: executions has age and count"}, true},
+	{"retention of nothing", "name: a\ncommand: [a]\nretention: {executions: {count: 0}}\n", []string{"3:33 retention.executions.count: from 1 on"}, true},
+	{"retention of no bytes", "name: a\ncommand: [a]\nretention: {logs: {size: 0}}\n", []string{"3:26 retention.logs.size: more than 0"}, true},
+	{"retention's size a list", "name: a\ncommand: [a]\nretention: {logs: {size: [1]}}\n", []string{"3:26 retention.logs.size: must be a size, like 10GiB, or unlimited"}, true},
 	{"mask an expression", "name: a\ncommand: [a]\nmask: [{regex: 'a*'}]\n", []string{"3:8 mask.0: must be a text"}, false},
 
 	{"parameters a list", "name: a\ncommand: [a]\nparameters: [path]\n", []string{"3:13 parameters: must be a JSON Schema object"}, true},

@@ -23,7 +23,9 @@ import (
 	"claudeops/internal/gateway"
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
+	"claudeops/internal/retention"
 	"claudeops/internal/search"
+	"claudeops/internal/space"
 	"claudeops/internal/supervisor"
 	"claudeops/internal/system"
 	"claudeops/protocol"
@@ -42,6 +44,9 @@ type App struct {
 	store      *journal.Files
 	index      *index.Index
 	supervisor *supervisor.Supervisor
+	keeper     *retention.Keeper
+	space      *space.Watcher
+	unnoted    func() // has the catalogue tell of no more changes
 	gateway    *gateway.Gateway
 	gate       *gate
 	server     *http.Server
@@ -103,8 +108,13 @@ func (a *App) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.openKeeper(); err != nil {
+		return err
+	}
+	a.space = space.New(space.Options{Path: a.dir.Path(), Low: c.LowDisk, Statfs: c.Statfs, Changed: a.roomChanged, Log: a.log})
 	a.gateway, err = gateway.New(gateway.Options{
-		Search:     search.New(a.store),
+		Search:    search.New(a.store),
+		Retention: a.keeper, Space: a.space,
 		Supervisor: a.supervisor, Store: a.store, Catalogue: a.catalogue, Auth: a.auth, Audit: a.audit,
 		System: system.New(a.dir.Path()), Assets: c.Assets,
 		BasePath: c.BasePath, AllowedHosts: a.hosts(), AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
@@ -250,7 +260,11 @@ func (a *App) start(ctx context.Context, ready func()) error {
 	if err := a.catalogue.Start(ctx); err != nil {
 		return err
 	}
+	a.space.Start() // first: what waits is not to be started for want of a look
 	if err := a.supervisor.Start(ctx); err != nil {
+		return err
+	}
+	if err := a.startKeeper(); err != nil {
 		return err
 	}
 	a.gate.open()
@@ -293,6 +307,15 @@ func (a *App) close(ctx context.Context) error {
 		if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if a.space != nil {
+		a.space.Stop()
+	}
+	if a.unnoted != nil {
+		a.unnoted()
+	}
+	if a.keeper != nil {
+		errs = append(errs, a.keeper.Stop(ctx))
 	}
 	if a.supervisor != nil {
 		errs = append(errs, a.supervisor.Stop(ctx))

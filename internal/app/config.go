@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"claudeops/internal/auth"
+	"claudeops/internal/retention"
+	"claudeops/internal/space"
 	"claudeops/protocol"
 )
 
@@ -48,6 +50,17 @@ type Config struct {
 	// Limits and Heartbeat of the live transports. Zero: the protocol's defaults.
 	Limits    protocol.Limits
 	Heartbeat protocol.Heartbeat
+
+	// Retention says how much is kept, where an agent's definition does not. Zero: everything.
+	Retention retention.Rules
+	// RetentionInterval is how often that is looked at. 0: retention.DefaultInterval.
+	RetentionInterval time.Duration
+
+	// LowDisk is how much must be free on the disk of the data directory for anything to be started.
+	// Zero: space's default.
+	LowDisk space.Mark
+	// Statfs says how much is. Nil: the system.
+	Statfs func(path string) (space.Figures, error)
 
 	// Temporary says that the server is for one command and ends with it.
 	Temporary bool
@@ -91,6 +104,9 @@ func (c *Config) complete() error {
 	}
 	if c.BasePath = strings.TrimRight(c.BasePath, "/"); c.BasePath != "" && !strings.HasPrefix(c.BasePath, "/") {
 		return fmt.Errorf("--base-path %s must begin with a slash", c.BasePath)
+	}
+	if err := c.Retention.Check(); err != nil {
+		return fmt.Errorf("retention: %w", err)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("TLS takes both --tls-cert and --tls-key; only one was given")

@@ -40,6 +40,7 @@ type door struct {
 	gateway    *Gateway
 	server     *httptest.Server
 	supervisor *bookkeeper
+	keeper     *constantKeeper
 	auth       *auth.Authenticator
 	dir        string
 	token      string // the owner's
@@ -63,8 +64,8 @@ func newDoor(t testing.TB, change func(*Options)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.supervisor = newBookkeeper(store)
-	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Assets: doorAssets, Version: "1.2.3"}
+	d.supervisor, d.keeper = newBookkeeper(store), &constantKeeper{}
+	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Retention: d.keeper, Space: d.keeper, Assets: doorAssets, Version: "1.2.3"}
 	if change != nil {
 		change(&opts)
 	}
@@ -85,7 +86,7 @@ func newDoor(t testing.TB, change func(*Options)) *door {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"echo.yaml":  "name: echo\ncommand: [echo, \"{{text}}\"]\nenv: {API_TOKEN: hunter2hunter2}\nparameters: {type: object, properties: {text: {type: string}}}\nbudget: {usd: 1}\ntimeout: 1m\nidleTimeout: 10s\nconcurrency: 2\nmaxOutput: 1MiB\nworkdir: /tmp\n",
+		"echo.yaml":  "name: echo\ncommand: [echo, \"{{text}}\"]\nenv: {API_TOKEN: hunter2hunter2}\nparameters: {type: object, properties: {text: {type: string}}}\nbudget: {usd: 1}\ntimeout: 1m\nidleTimeout: 10s\nconcurrency: 2\nmaxOutput: 1MiB\nworkdir: /tmp\nretention: {logs: {age: 1d}, executions: {count: 5}}\n",
 		"shell.yaml": "name: shell\ntitle: Shell\ndescription: d\nshell: echo hi\n",
 		"wrong.yaml": "name: wrong\ncommand: 7\n",
 	} {

@@ -28,6 +28,8 @@ import (
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
 	"claudeops/internal/metrics"
+	"claudeops/internal/retention"
+	"claudeops/internal/space"
 	"claudeops/internal/supervisor"
 	"claudeops/protocol"
 )
@@ -58,6 +60,20 @@ type SystemSampler interface {
 	Sample(ctx context.Context) (protocol.SystemStatus, error)
 }
 
+// Retention removes what is not to be kept.
+type Retention interface {
+	Policy() retention.Policy
+	Preview(ctx context.Context) ([]retention.Removal, error)
+	Run(ctx context.Context, by retention.Actor) (retention.Report, error)
+	Stats() retention.Stats
+}
+
+// Space says whether there is room for what is to be recorded.
+type Space interface {
+	// State is not ok when nothing is watched.
+	State() (s space.State, ok bool)
+}
+
 // Options of a Gateway.
 type Options struct {
 	// Required.
@@ -68,6 +84,8 @@ type Options struct {
 	Audit      *audit.Log
 	System     SystemSampler
 	Search     searcher
+	Retention  Retention
+	Space      Space // nil: nobody watches how full the disk is
 
 	// Assets is the built dashboard, index.html at its top. Nil: a page that says there is none.
 	Assets fs.FS
@@ -147,6 +165,7 @@ func (o *Options) complete() error {
 	for name, absent := range map[string]bool{
 		"Supervisor": o.Supervisor == nil, "Store": o.Store == nil, "Catalogue": o.Catalogue == nil, "Auth": o.Auth == nil,
 		"Audit": o.Audit == nil, "System": o.System == nil, "Search": o.Search == nil,
+		"Retention": o.Retention == nil,
 	} {
 		if absent {
 			return fmt.Errorf("option %s is missing", name)
@@ -165,6 +184,9 @@ func (o *Options) complete() error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Space != nil {
+		o.System = spaceSampler{o.System, o.Space}
+	}
 	if o.Version == "" {
 		o.Version = "dev"
 	}
@@ -180,6 +202,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerExecutions()
 	g.registerStreams()
 	g.registerSearch()
+	g.registerRetention()
 	for pattern, handler := range g.liveRoutes() {
 		if strings.HasPrefix(pattern, "GET ") {
 			handler = withoutDeadlines(handler)

@@ -40,6 +40,8 @@ func examples(id string) map[string][3]string {
 		"GET /api/executions/{id}/log":     {"GET", "/api/executions/" + id + "/log", ""},
 		"GET /api/executions/{id}/search":  {"GET", "/api/executions/" + id + "/search?query=a", ""},
 		"GET /api/search":                  {"GET", "/api/search?query=a", ""},
+		"GET /api/retention":               {"GET", "/api/retention", ""},
+		"POST /api/retention":              {"POST", "/api/retention", ""},
 		"GET /api/costs":                   {"GET", "/api/costs", ""},
 		"GET /api/system":                  {"GET", "/api/system", ""},
 		"GET /api/ws":                      {"GET", "/api/ws", ""},

@@ -25,6 +25,7 @@ import (
 	"claudeops/internal/gateway"
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
+	"claudeops/internal/retention"
 	"claudeops/internal/search"
 	"claudeops/internal/supervisor"
 	"claudeops/protocol"
@@ -187,6 +188,14 @@ func (w *world) List(_ context.Context, f index.Filter) (index.Page, error) {
 	return page, nil
 }
 
+// Nothing is removed in this world, but by tests themselves.
+func (w *world) Policy() retention.Policy                             { return retention.Policy{} }
+func (w *world) Preview(context.Context) ([]retention.Removal, error) { return nil, nil }
+func (w *world) Run(context.Context, retention.Actor) (retention.Report, error) {
+	return retention.Report{}, nil
+}
+func (w *world) Stats() retention.Stats { return retention.Stats{} }
+
 func (w *world) Counts() protocol.Executions { return protocol.Executions{} }
 func (w *world) Ready() bool                 { return true }
 
@@ -304,7 +313,7 @@ func newDoor(t *testing.T, change func(o *gateway.Options)) *door {
 		t.Fatal(err)
 	}
 	o := gateway.Options{
-		Supervisor: w, Store: store, Catalogue: noAgents{}, Auth: authenticator, Audit: log, System: w, Search: w,
+		Supervisor: w, Store: store, Catalogue: noAgents{}, Auth: authenticator, Audit: log, System: w, Search: w, Retention: w,
 	}
 	if change != nil {
 		change(&o)

@@ -28,6 +28,10 @@ func (g *Gateway) openMetrics() {
 	if s, ok := g.opts.Store.(interface{ Stats() journal.Stats }); ok {
 		from.Journal = s.Stats
 	}
+	from.Retention = g.opts.Retention.Stats
+	if g.opts.Space != nil {
+		from.Space = g.opts.Space.State
+	}
 	g.metrics = metrics.New(g.opts.Version, from, g.log)
 	g.unmeasure = g.opts.Supervisor.Lifecycle(g.metrics.Event)
 }

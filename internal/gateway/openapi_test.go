@@ -135,6 +135,9 @@ func TestOpenAPI_answers_are_as_described(t *testing.T) {
 		{"PUT /api/executions/{id}/pin", "/api/executions/" + unknown + "/pin", "", "default", "application/problem+json", 404},
 		{"GET /api/executions/{id}/events", "/api/executions/" + id + "/events?since=99", "", "default", "application/problem+json", 400},
 		{"GET /api/system", "/api/system", "", "200", "application/json", 200},
+		{"GET /api/retention", "/api/retention", "", "200", "application/json", 200},
+		{"GET /api/retention", "/api/retention?limit=few", "", "default", "application/problem+json", 400},
+		{"POST /api/retention", "/api/retention", "", "200", "application/json", 200},
 		{"GET /api/costs", "/api/costs", "", "200", "application/json", 200},
 	} {
 		method, route, _ := strings.Cut(test.pattern, " ")

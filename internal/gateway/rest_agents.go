@@ -39,6 +39,7 @@ type AgentView struct {
 	Concurrency   int             `json:"concurrency,omitempty" doc:"Runs at a time, more are queued; 0: no limit of its own."`
 	MaxOutput     int64           `json:"maxOutput,omitempty" doc:"Bytes; 0: no limit."`
 	Budget        *AgentBudget    `json:"budget,omitempty"`
+	Retention     *AgentRetention `json:"retention,omitempty" doc:"What it sets itself; the rest is as the server has it."`
 	File          string          `json:"file,omitempty" doc:"Where it was read; none for what is built in."`
 }
 
@@ -51,6 +52,18 @@ type AgentStop struct {
 // AgentBudget is what one run may cost.
 type AgentBudget struct {
 	USD float64 `json:"usd"`
+}
+
+// AgentRetention is for how long, and how much of an agent's executions is kept.
+type AgentRetention struct {
+	Logs *struct {
+		AgeMs *int64 `json:"ageMs,omitempty" doc:"Since the end; -1: no bound."`
+		Size  *int64 `json:"size,omitempty" doc:"Bytes of all together; -1: no bound."`
+	} `json:"logs,omitempty" doc:"Log lines."`
+	Executions *struct {
+		AgeMs *int64 `json:"ageMs,omitempty" doc:"Since the end; -1: no bound."`
+		Count *int64 `json:"count,omitempty" doc:"How many; -1: no bound."`
+	} `json:"executions,omitempty" doc:"Whole executions."`
 }
 
 type agentsAnswer struct {

@@ -12,7 +12,8 @@ import (
 )
 
 type health struct {
-	Status string `json:"status" enum:"ok,starting" doc:"ok once the server can take requests."`
+	Status string             `json:"status" enum:"ok,starting" doc:"ok once the server can take requests."`
+	Disk   protocol.DiskState `json:"disk,omitempty" enum:"low,critical" doc:"Absent when there is room. Else nothing is started until there is again: what is new waits."`
 }
 
 type healthAnswer struct{ Body health }
@@ -37,17 +38,17 @@ func (g *Gateway) registerStatus() {
 		OperationID: "health", Method: http.MethodGet, Path: "/healthz", Tags: []string{"server"},
 		Summary: "Whether the server lives",
 	}, func(context.Context, *struct{}) (*healthAnswer, error) {
-		return &healthAnswer{health{"ok"}}, nil
+		return &healthAnswer{health{Status: "ok"}}, nil
 	})
 	operation(g, huma.Operation{
 		OperationID: "ready", Method: http.MethodGet, Path: "/readyz", Tags: []string{"server"},
 		Summary:     "Whether the server can take requests",
-		Description: "503 while it still adopts the executions of the server before it, and once it is going away.",
+		Description: "503 while it still adopts the executions of the server before it, and once it is going away. With a nearly full disk it is ready, and says so: history, cancellations and the page are needed most then.",
 	}, func(context.Context, *struct{}) (*healthAnswer, error) {
 		if g.ctx.Err() != nil || !g.opts.Supervisor.Ready() {
 			return nil, fault.New(protocol.Unavailable, "the server is starting or going away").With(fault.Retry{AfterMs: 1000})
 		}
-		return &healthAnswer{health{"ok"}}, nil
+		return &healthAnswer{health{Status: "ok", Disk: g.diskState()}}, nil
 	})
 	operation(g, huma.Operation{
 		OperationID: "system", Method: http.MethodGet, Path: "/api/system", Tags: []string{"server"},

@@ -166,21 +166,17 @@ func Read(ctx context.Context, store journal.Store, id string) (rec execution.Re
 		return rec, nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	if rec, err = Fold(ctx, r); err != nil || rec.ExecutionID == "" {
+		return rec, nil, err
+	}
 	dir, err := store.Dir(id)
 	if err != nil {
 		return rec, nil, err
 	}
-	kept, err := ReadKept(dir, id)
-	if err != nil {
-		return rec, nil, err
-	}
-	if kept != nil {
-		// Its journal does not hold all of its events any more.
-		rec = *kept
-	} else if rec, err = Fold(ctx, r); err != nil || rec.ExecutionID == "" {
-		return rec, nil, err
-	}
 	if rec.Pinned, err = Pinned(dir, id); err != nil {
+		return rec, nil, err
+	}
+	if rec.LogsRemovedAt, err = LogsRemoved(dir, id); err != nil {
 		return rec, nil, err
 	}
 	claim, err = ReadClaim(dir, id)

@@ -10,14 +10,13 @@ import (
 	"time"
 
 	"claudeops/internal/datadir"
-	"claudeops/internal/execution"
 )
 
 // What retention keeps of executions is, like a claim, in files beside the journal: they are the truth,
 // and what the index says of it can be read from them again.
 const (
-	pinName  = "pin.json"
-	keptName = "record.json"
+	pinName         = "pin.json"
+	logsRemovedName = "logs-removed.json"
 )
 
 // Pin says who wants an execution to be kept.
@@ -62,30 +61,37 @@ func Pinned(dir, id string) (bool, error) {
 	return true, nil
 }
 
-// WriteKept keeps the record of an execution whose journal is about to lose events, durably.
-func WriteKept(dir string, rec execution.Record) error {
-	text, err := json.Marshal(rec)
-	if err != nil {
-		return fmt.Errorf("encode the record of %s: %w", rec.ExecutionID, err)
-	}
-	return datadir.WriteFile(filepath.Join(dir, keptName), append(text, '\n'))
+// logsRemoved notes that the journal has no log lines any more.
+type logsRemoved struct {
+	At time.Time `json:"at"`
 }
 
-// ReadKept gives the record in the directory of execution id, nil when there is none.
-func ReadKept(dir, id string) (*execution.Record, error) {
-	text, err := os.ReadFile(filepath.Join(dir, keptName))
+// WriteLogsRemoved notes in the execution's directory, durably, that its log lines were removed.
+func WriteLogsRemoved(dir string, at time.Time) error {
+	text, err := json.Marshal(logsRemoved{at})
+	if err != nil {
+		return fmt.Errorf("encode when log lines were removed: %w", err)
+	}
+	return datadir.WriteFile(filepath.Join(dir, logsRemovedName), append(text, '\n'))
+}
+
+// LogsRemoved gives when the log lines of execution id were removed, nil when they were not. Of a
+// damaged note only the time is lost.
+func LogsRemoved(dir, id string) (*time.Time, error) {
+	path := filepath.Join(dir, logsRemovedName)
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	var note logsRemoved
+	if err == nil && json.Unmarshal(text, &note) != nil {
+		var info fs.FileInfo
+		if info, err = os.Stat(path); err == nil {
+			note.At = info.ModTime().UTC()
+		}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read the kept record of %s: %w", id, err)
+		return nil, fmt.Errorf("see whether %s has log lines: %w", id, err)
 	}
-	var rec execution.Record
-	if err := json.Unmarshal(text, &rec); err != nil {
-		return nil, fmt.Errorf("read the kept record of %s: %w", id, err)
-	}
-	if rec.ExecutionID != id || !rec.Terminal {
-		return nil, fmt.Errorf("read the kept record of %s: it is of %.40q, %s", id, rec.ExecutionID, rec.Status)
-	}
-	return &rec, nil
+	return &note.At, nil
 }

@@ -20,6 +20,8 @@ import (
 	"claudeops/internal/execution"
 	"claudeops/internal/feed"
 	"claudeops/internal/journal"
+	"claudeops/internal/retention"
+	"claudeops/internal/space"
 	"claudeops/internal/supervisor"
 	"claudeops/protocol"
 )
@@ -40,6 +42,8 @@ type Sources struct {
 	Connections func() Connections
 	Agents      func() (known, problems int)
 	Host        func(context.Context) (protocol.SystemStatus, error)
+	Retention   func() retention.Stats
+	Space       func() (s space.State, ok bool)
 }
 
 // Set is every metric of one server.

@@ -18,6 +18,8 @@ import (
 	"claudeops/internal/feed"
 	"claudeops/internal/journal"
 	"claudeops/internal/metrics"
+	"claudeops/internal/retention"
+	"claudeops/internal/space"
 	"claudeops/internal/supervisor"
 	"claudeops/protocol"
 )
@@ -42,6 +44,12 @@ func full(t *testing.T) *metrics.Set {
 			return metrics.Connections{Open: map[string]int{"websocket": 1}, Opened: map[string]uint64{"websocket": 6}, Users: 1}
 		},
 		Agents: func() (int, int) { return 8, 1 },
+		Retention: func() retention.Stats {
+			return retention.Stats{Removed: map[retention.Rule]uint64{retention.LogsAge: 2}, Freed: map[retention.Rule]uint64{retention.LogsAge: 2048}, Runs: 3, LastRun: time.Now()}
+		},
+		Space: func() (space.State, bool) {
+			return space.State{DiskState: protocol.DiskLow, Figures: space.Figures{Free: 5, Total: 9, FreeInodes: 6, Inodes: 7}, LowMark: 8}, true
+		},
 		Host: func(context.Context) (protocol.SystemStatus, error) {
 			return protocol.SystemStatus{Timestamp: execution.At(time.Now()), CPU: 50, Memory: protocol.Usage{Used: 1, Total: 2, Percent: 50},
 				Disk: protocol.DiskUsage{Usage: protocol.Usage{Used: 3, Total: 4, Percent: 75}}}, nil

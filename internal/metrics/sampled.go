@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"claudeops/internal/execution"
+	"claudeops/protocol"
 )
 
 // sampled are the figures that others keep, read when somebody asks.
@@ -59,6 +60,16 @@ var (
 
 	agentsDesc   = desc("claudeops_agents", "Agents that can be run.")
 	problemsDesc = desc("claudeops_agent_problems", "Things wrong with agent definitions.")
+
+	removedDesc      = desc("claudeops_retention_removed_total", "Executions that retention has removed, or whose log lines, by the rule that hit.", "rule")
+	freedDesc        = desc("claudeops_retention_freed_bytes_total", "What that has freed on disk, by the rule that hit.", "rule")
+	retainFailedDesc = desc("claudeops_retention_failures_total", "Executions that retention could not remove; it is tried again.")
+	retainRunsDesc   = desc("claudeops_retention_runs_total", "Times retention has looked at its rules, by whether it came to its end.", "outcome")
+	retainAgeDesc    = desc("claudeops_retention_age_seconds", "Since retention last came to its end. Missing before the first time.")
+	freeDesc         = desc("claudeops_data_disk_free_bytes", "What the server can still write on the file system of the data directory.")
+	lowMarkDesc      = desc("claudeops_data_disk_low_mark_bytes", "With less free than this nothing is started.")
+	freeInodesDesc   = desc("claudeops_data_disk_free_inodes", "Files that can still be made there. Missing where the file system does not count them.")
+	diskLowDesc      = desc("claudeops_data_disk_low", "1 while there is too little room for anything to be started, 2 when there is too little for what runs, else 0.")
 
 	cpuDesc       = desc("claudeops_host_cpu_ratio", "The part of the host's processors that is busy, 0 to 1.")
 	loadDesc      = desc("claudeops_host_load1", "The host's load average over a minute.")
@@ -146,7 +157,40 @@ func (c *sampled) Collect(out chan<- prometheus.Metric) {
 		gauge(agentsDesc, float64(known))
 		gauge(problemsDesc, float64(problems))
 	}
+	c.kept(gauge, total)
 	c.host(gauge)
+}
+
+// kept is how much is kept, and how much room there is for it.
+func (c *sampled) kept(gauge, total func(*prometheus.Desc, float64, ...string)) {
+	if c.from.Retention != nil {
+		s := c.from.Retention()
+		for rule, n := range s.Removed {
+			total(removedDesc, float64(n), string(rule))
+		}
+		for rule, n := range s.Freed {
+			total(freedDesc, float64(n), string(rule))
+		}
+		total(retainFailedDesc, float64(s.Failures))
+		total(retainRunsDesc, float64(s.Runs), "ok")
+		total(retainRunsDesc, float64(s.Broken), "failed")
+		if !s.LastRun.IsZero() {
+			gauge(retainAgeDesc, max(0, time.Since(s.LastRun).Seconds()))
+		}
+	}
+	if c.from.Space == nil {
+		return
+	}
+	s, ok := c.from.Space()
+	if !ok {
+		return
+	}
+	gauge(freeDesc, float64(s.Free))
+	gauge(lowMarkDesc, float64(s.LowMark))
+	if s.Inodes > 0 {
+		gauge(freeInodesDesc, float64(s.FreeInodes))
+	}
+	gauge(diskLowDesc, map[protocol.DiskState]float64{protocol.DiskLow: 1, protocol.DiskCritical: 2}[s.DiskState])
 }
 
 func (c *sampled) host(gauge func(*prometheus.Desc, float64, ...string)) {

@@ -77,6 +77,9 @@ func (s *Supervisor) accept(ctx context.Context, request Request, claim *index.C
 	rec := l.snapshot()
 	s.mu.RLock()
 	rec.QueuePosition = s.queue.position(l)
+	if rec.QueuePosition > 0 {
+		rec.QueueReason = s.queue.held
+	}
 	s.mu.RUnlock()
 	return rec, nil
 }

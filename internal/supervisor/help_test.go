@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 			os.Exit(runner.Main(os.Args[2], os.Args[3]))
 		case "agent":
 			os.Exit(actAgent(os.Args[2:]))
+		case "remove":
+			os.Exit(actRemover(os.Args[2:]))
 		case "serve":
 			os.Exit(actServer(os.Args[2], os.Args[3]))
 		}

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"time"
 
@@ -11,13 +10,14 @@ import (
 	"claudeops/internal/execution"
 	"claudeops/internal/fault"
 	"claudeops/internal/index"
+	"claudeops/internal/journal"
 	"claudeops/protocol"
 )
 
 // Trimmer is a journal.Store that can give up log lines.
 type Trimmer interface {
-	// Trim gives up the log lines up to and with event upTo, as far as whole blocks hold nothing else,
-	// and gives how many bytes that freed. It may be repeated.
+	// Trim takes the log events up to upTo out of the journal of an execution that has ended, leaves
+	// every other event, and gives how many bytes that freed. It may be repeated.
 	Trim(ctx context.Context, id string, upTo uint64) (freed int64, err error)
 }
 
@@ -27,9 +27,8 @@ const (
 	StepMarked         = "marked"          // the next start looks at the execution
 	StepJournalRemoved = "journal-removed" // its directory is gone
 	StepIndexRemoved   = "index-removed"   // nothing knows it any more but the mark
-	StepRecordKept     = "record-kept"     // what its journal tells is kept beside it
 	StepTrimmed        = "trimmed"         // its log lines are gone
-	StepTrimNoted      = "trim-noted"      // and its kept record says so
+	StepTrimNoted      = "trim-noted"      // and a file beside its journal says so
 )
 
 func (s *Supervisor) reached(step string) {
@@ -144,6 +143,14 @@ func untouchable(id, why string) error {
 	return fault.New(protocol.Conflict, "execution %s %s, so nothing of it is removed", id, why)
 }
 
+// busy is the answer when somebody else works on a journal, to seal it say: the next time is soon enough.
+func busy(id string, err error) error {
+	if errors.Is(err, journal.ErrLocked) {
+		return fault.Wrap(protocol.Conflict, err, "the journal of %s is being worked on; try again later", id)
+	}
+	return err
+}
+
 // settled gives the record of an execution that something may be taken from.
 func (s *Supervisor) settled(ctx context.Context, id string) (execution.Record, string, error) {
 	dir, err := s.options.Store.Dir(id)
@@ -187,6 +194,7 @@ func (s *Supervisor) Remove(ctx context.Context, id string) error {
 	if _, _, err := s.settled(ctx, id); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // half a removal is nobody's wish
 	// Whoever starts next looks at what is marked, and finishes what has lost its journal.
 	if err := s.mark(id); err != nil {
 		return err
@@ -195,7 +203,7 @@ func (s *Supervisor) Remove(ctx context.Context, id string) error {
 	removed := s.options.Store.Remove(id)
 	if removed != nil {
 		if _, err := s.options.Store.Written(id); !isNoJournal(err) {
-			return errors.Join(removed, s.unmark(id)) // all of it is still there
+			return errors.Join(busy(id, removed), s.unmark(id)) // all of it is still there
 		}
 		if isNoJournal(removed) {
 			removed = nil // an earlier removal came so far
@@ -236,21 +244,14 @@ func (s *Supervisor) RemoveLogs(ctx context.Context, id string) (freed int64, er
 	if err != nil {
 		return 0, err
 	}
-	// A journal that has lost events can't make the record any more.
-	if err := index.WriteKept(dir, rec); err != nil {
-		return 0, err
-	}
-	s.reached(StepRecordKept)
-	// The last event stays: it tells whoever follows that there is no more.
-	if head.Seq > 1 {
-		if freed, err = store.Trim(ctx, id, head.Seq-1); err != nil {
-			return freed, fmt.Errorf("give up the log lines of %s: %w", id, err)
-		}
+	if freed, err = store.Trim(ctx, id, head.Seq); err != nil {
+		return freed, busy(id, err)
 	}
 	s.reached(StepTrimmed)
+	ctx = context.WithoutCancel(ctx)
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	rec.LogsRemovedAt = &now
-	if err := index.WriteKept(dir, rec); err != nil {
+	if err := index.WriteLogsRemoved(dir, now); err != nil {
 		return freed, err
 	}
 	s.reached(StepTrimNoted)

@@ -3,15 +3,19 @@ package supervisor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"claudeops/internal/execution"
 	"claudeops/internal/fault"
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
+	"claudeops/internal/supervisor"
 	"claudeops/protocol"
 )
 
@@ -212,38 +216,180 @@ func (w *world) checkGone(s *server, id string) {
 	}
 }
 
-// A removal that an error interrupts at either store is finished by the next one, or by the next start.
-func TestRemove_interrupted(t *testing.T) {
+// A removal whose index can't be written is finished by the next start.
+func TestRemove_that_the_index_does_not_hear_of_is_finished_by_the_next_start(t *testing.T) {
 	t.Parallel()
-	for name, finish := range map[string]func(w *world, s *server, id string) *server{
-		"again": func(w *world, s *server, id string) *server {
-			if err := s.Remove(w.t.Context(), id); err != nil {
-				w.t.Error(err)
+	w := newWorld(t)
+	s := w.start()
+	id := w.ended(s, "free")
+	w.reached = func(step string) {
+		if step == supervisor.StepJournalRemoved {
+			if err := s.index.Close(); err != nil {
+				t.Error(err)
 			}
-			return s
-		},
-		"by_the_next_start": func(w *world, _ *server, _ string) *server { return w.start() },
+		}
+	}
+	if err := s.Remove(t.Context(), id); err == nil {
+		t.Fatal("it succeeds without an index")
+	}
+	w.reached = nil
+	s = w.open()
+	if _, err := s.index.Get(t.Context(), id); err != nil {
+		t.Fatalf("nothing was interrupted: %v", err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.checkGone(s, id)
+}
+
+// A store that fails after the execution is out of sight has removed it all the same.
+func TestRemove_whose_store_fails(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		removes bool
+		gone    bool
+	}{
+		"before_it_began":                  {false, false},
+		"when_the_execution_was_not_there": {true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			f := &failingRemover{removes: test.removes}
+			f.faultyStore = &faultyStore{}
+			store, err := journal.OpenDir(w.dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { store.Close() })
+			f.Store, w.options.Store = store, f
 			s := w.start()
 			id := w.ended(s, "free")
-			ctx, cancel := context.WithCancel(t.Context())
-			w.reached = func(step string) {
-				if step == "journal-removed" {
-					cancel() // the index is not written any more
-				}
+			if err := s.Remove(t.Context(), id); !errors.Is(err, syscall.EIO) {
+				t.Errorf("it gives %v", err)
 			}
-			if err := s.Remove(ctx, id); !errors.Is(err, context.Canceled) {
-				t.Fatalf("it gives %v", err)
+			if test.gone {
+				w.checkGone(s, id)
+				return
 			}
-			w.reached = nil
-			if _, err := s.index.Get(t.Context(), id); err != nil {
-				t.Fatalf("nothing was interrupted: %v", err)
+			if s.get(t, id).ExecutionID != id || len(w.journalTypes(id)) == 0 {
+				t.Error("it is not whole any more")
 			}
-			w.checkGone(finish(w, s, id), id)
+			if _, err := os.Lstat(filepath.Join(w.dir, "active", id)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("its mark: %v", err)
+			}
 		})
+	}
+}
+
+// failingRemover reports an error of the disk, after it has removed or instead.
+type failingRemover struct {
+	*faultyStore
+	removes bool
+}
+
+func (f *failingRemover) Remove(id string) error {
+	if f.removes {
+		if err := f.faultyStore.Remove(id); err != nil {
+			return err
+		}
+	}
+	return syscall.EIO
+}
+
+// actRemover removes an execution of a data directory nobody serves, or its log lines, and dies as by
+// kill -9 when it comes to a step.
+func actRemover(args []string) int {
+	dataDir, id, what, step := args[0], args[1], args[2], args[3]
+	fail := func(err error) int {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	store, err := journal.OpenDir(dataDir) // its lock is the test's
+	if err != nil {
+		return fail(err)
+	}
+	defer store.Close()
+	x, err := index.Open(filepath.Join(dataDir, "index.sqlite"))
+	if err != nil {
+		return fail(err)
+	}
+	defer x.Close()
+	s, err := supervisor.Open(supervisor.Options{
+		DataDir: dataDir, Executable: "none", Catalogue: &catalogue{}, Store: trimming(store), Index: x,
+		Reached: func(reached string) {
+			if reached == step {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+		},
+	})
+	if err != nil {
+		return fail(err)
+	}
+	if what == "logs" {
+		_, err = s.RemoveLogs(context.Background(), id)
+	} else {
+		err = s.Remove(context.Background(), id)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+// removeAndDie runs actRemover.
+func (w *world) removeAndDie(id, what, step string) {
+	w.t.Helper()
+	w.stop()
+	cmd := exec.Command(os.Args[0], "remove", w.dir, id, what, step)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		w.t.Fatalf("the remover was to die at %s, and ended with %v: %s", step, err, out)
+	}
+}
+
+// Whatever step a removal dies at: the next start, or the next removal, finishes it, with the index that
+// was and with one made anew.
+func TestRemove_killed_at_each_step(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{supervisor.StepMarked, supervisor.StepJournalRemoved, supervisor.StepIndexRemoved} {
+		for _, reindexed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s_reindexed_%v", step, reindexed), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				s := w.start()
+				id, other := w.ended(s, "free"), w.ended(s, "free")
+				w.removeAndDie(id, "all", step)
+				if reindexed {
+					store, err := journal.OpenDir(w.dir)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := errors.Join(index.Rebuild(t.Context(), store, filepath.Join(w.dir, "index.sqlite")), store.Close()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s = w.start()
+				if step == supervisor.StepMarked {
+					// Nothing was taken: it is whole, and goes with the next removal.
+					w.untilRetired(id)
+					eventually(t, "it is history again", func() bool { return slices.Contains(s.touchable(t), id) })
+					if s.get(t, id).Status != execution.Completed || len(w.journalTypes(id)) == 0 {
+						t.Error("it is not whole")
+					}
+					if err := s.Remove(t.Context(), id); err != nil {
+						t.Error(err)
+					}
+				}
+				w.checkGone(s, id)
+				if s.get(t, other).Status != execution.Completed || !slices.Equal(s.touchable(t), []string{other}) {
+					t.Errorf("of the others there are %v", s.touchable(t))
+				}
+			})
+		}
 	}
 }
 
@@ -272,3 +418,6 @@ func TestRecord_of_what_is_pinned_and_removed_at_once_is_one_or_the_other(t *tes
 	}
 	t.Log(outcomes)
 }
+
+// trimming is a store whose journals can give up log lines.
+func trimming(store *journal.Files) journal.Store { return store }

@@ -10,8 +10,9 @@ import (
 // Executions of one agent start in the order of their ids, which is that of their creation. Of
 // several agents with room, the oldest execution comes first.
 type queue struct {
-	open       bool // whether anything is started at all
-	maxRunning int  // below 0: no limit
+	open       bool   // whether anything is started at all
+	held       string // why nothing is started for now, for people; empty: nothing holds it up
+	maxRunning int    // below 0: no limit
 	limit      func(agent string) (limit int, known bool)
 
 	lanes    map[string]*lane
@@ -64,7 +65,7 @@ func (q *queue) room(more int) bool { return q.maxRunning < 0 || q.running+more 
 func (q *queue) admit(agent string, maxQueued int) bool {
 	l := q.lane(agent)
 	// Whoever waits with room in its lane waits for the limit of all, so there is no room then.
-	starts := l.room(len(l.waiting)+l.entering) && q.room(q.entering)
+	starts := q.held == "" && l.room(len(l.waiting)+l.entering) && q.room(q.entering)
 	if !starts && maxQueued >= 0 && q.waiting+q.entering >= maxQueued {
 		q.sweep(agent)
 		return false
@@ -108,7 +109,7 @@ func (q *queue) remove(e *live) bool {
 
 // next takes out the execution that starts now, nil when none may.
 func (q *queue) next() *live {
-	if !q.open || q.waiting == 0 || !q.room(0) {
+	if !q.open || q.held != "" || q.waiting == 0 || !q.room(0) {
 		return nil
 	}
 	var first *lane
