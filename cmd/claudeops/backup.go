@@ -11,9 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"claudeops/internal/backup"
-	"claudeops/internal/datadir"
-	"claudeops/internal/index"
-	"claudeops/internal/journal"
 	"claudeops/internal/supervisor"
 )
 
@@ -171,15 +168,7 @@ func (c *command) restore(ctx context.Context, from, agents string) error {
 }
 
 // makeIndex makes the index of a data directory from its journals.
-func (c *command) makeIndex(ctx context.Context, dir *datadir.Dir) (err error) {
-	log, err := newLog(c.stderr, "text", "warn")
-	if err != nil {
-		return err
-	}
-	store, err := journal.OpenDir(dir.Path())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	return index.Rebuild(ctx, store, dir.Index(), index.WithLog(log))
+func (c *command) makeIndex(ctx context.Context, path string) error {
+	_, err := c.rebuild(ctx, path)
+	return err
 }

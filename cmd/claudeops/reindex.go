@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"claudeops/internal/app"
 	"claudeops/internal/datadir"
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
@@ -23,40 +24,46 @@ be done while no server serves from the data directory.`,
 	}
 }
 
-func (c *command) reindex(ctx context.Context) (err error) {
+func (c *command) reindex(ctx context.Context) error {
 	path, err := c.dataDir()
 	if err != nil {
 		return err
 	}
-	dir, err := datadir.Open(path)
+	start := time.Now()
+	n, err := c.rebuild(ctx, path)
 	if errors.Is(err, datadir.ErrLocked) {
 		return fmt.Errorf("reindex: %w", err)
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
-	log, err := newLog(c.stderr, "text", "warn")
-	if err != nil {
-		return err
-	}
-	store, err := journal.OpenDir(dir.Path())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	start := time.Now()
-	if err := index.Rebuild(ctx, store, dir.Index(), index.WithLog(log)); err != nil {
-		return err
-	}
-	ids, err := store.IDs(ctx)
-	if err != nil {
-		return err
-	}
 	took := time.Since(start)
 	if c.json {
-		return (&lines{w: c.stdout}).object(map[string]any{"executions": len(ids), "durationMs": took.Milliseconds()})
+		return (&lines{w: c.stdout}).object(map[string]any{"executions": n, "durationMs": took.Milliseconds()})
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s indexed in %s\n", count(len(ids), "execution", "executions"), durationText(took))
+	_, err = fmt.Fprintf(c.stdout, "%s indexed in %s\n", count(n, "execution", "executions"), durationText(took))
 	return err
+}
+
+// rebuild makes the index of a data directory anew. It gives how many executions there are.
+func (c *command) rebuild(ctx context.Context, path string) (n int, err error) {
+	log, err := newLog(c.stderr, "text", "warn")
+	if err != nil {
+		return 0, err
+	}
+	dir, err := app.OpenData(path, log)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	store, err := journal.OpenDir(dir.Path())
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := index.Rebuild(ctx, store, dir.Index(), index.WithLog(log)); err != nil {
+		return 0, err
+	}
+	ids, err := store.IDs(ctx)
+	return len(ids), err
 }

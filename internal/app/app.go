@@ -78,7 +78,7 @@ func explain(err error) error {
 
 func (a *App) open() (err error) {
 	c := &a.config
-	if a.dir, err = datadir.Open(c.DataDir); err != nil {
+	if a.dir, err = OpenData(c.DataDir, a.log); err != nil {
 		return err
 	}
 	if a.listener, err = listen(c); err != nil {

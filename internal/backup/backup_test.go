@@ -146,7 +146,7 @@ func restoreAll(t *testing.T, from string) (map[string]string, backup.Restored) 
 	to := filepath.Join(t.TempDir(), "restored")
 	restored, err := backup.Restore(t.Context(), backup.RestoreOptions{
 		Source: from, Target: to, Unfinished: supervisor.MarkRestored,
-		Index: func(context.Context, *datadir.Dir) error { return nil },
+		Index: func(context.Context, string) error { return nil },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -489,7 +489,7 @@ func TestTake_definitions(t *testing.T) {
 	}
 	options := backup.RestoreOptions{
 		Source: to, Target: filepath.Join(t.TempDir(), "d"), Agents: place, Unfinished: supervisor.MarkRestored,
-		Index: func(context.Context, *datadir.Dir) error { return nil },
+		Index: func(context.Context, string) error { return nil },
 	}
 	if restored, err := backup.Restore(t.Context(), options); err != nil || restored.Agents != 2 {
 		t.Fatalf("%+v, %v", restored, err)
@@ -511,7 +511,7 @@ func TestRestore_refuses(t *testing.T) {
 	h.take(to)
 	try := func(from, into string) error {
 		_, err := backup.Restore(t.Context(), backup.RestoreOptions{
-			Source: from, Target: into, Unfinished: supervisor.MarkRestored, Index: func(context.Context, *datadir.Dir) error { return nil },
+			Source: from, Target: into, Unfinished: supervisor.MarkRestored, Index: func(context.Context, string) error { return nil },
 		})
 		return err
 	}
@@ -577,7 +577,7 @@ func TestRestore_interrupted(t *testing.T) {
 	h.take(to)
 	ctx, cancel := context.WithCancel(t.Context())
 	options := backup.RestoreOptions{
-		Source: to, Target: into, Unfinished: supervisor.MarkRestored, Index: func(context.Context, *datadir.Dir) error { return nil },
+		Source: to, Target: into, Unfinished: supervisor.MarkRestored, Index: func(context.Context, string) error { return nil },
 		Progress: func(p backup.Progress) {
 			if p.Done == 3 {
 				cancel()

@@ -21,8 +21,9 @@ type RestoreOptions struct {
 	// Unfinished is called for the directory of each execution that had not ended, with the time of
 	// the backup, before the data directory can be used.
 	Unfinished func(dir string, taken time.Time) error
-	// Index makes the index of the data directory.
-	Index    func(ctx context.Context, dir *datadir.Dir) error
+	// Index makes the index of the data directory, once everything else is there. It upgrades the
+	// directory where the backup is of an earlier format.
+	Index    func(ctx context.Context, dir string) error
 	Progress func(Progress)
 }
 
@@ -72,6 +73,17 @@ func (r *restorer) run(ctx context.Context) (err error) {
 	if err := r.checkAgents(); err != nil {
 		return err
 	}
+	if err := r.fill(ctx); err != nil {
+		return err
+	}
+	if err := r.Index(ctx, r.Target); err != nil {
+		return fmt.Errorf("everything is restored but the index, which claudeops reindex makes, or the next server: %w", err)
+	}
+	return nil
+}
+
+// fill makes the data directory, which can be used when there was no error.
+func (r *restorer) fill(ctx context.Context) (err error) {
 	dir, err := datadir.OpenEmpty(r.Target)
 	if err != nil {
 		return err
@@ -83,13 +95,7 @@ func (r *restorer) run(ctx context.Context) (err error) {
 	if err := syncAll(r.Target); err != nil {
 		return err
 	}
-	if err := dir.Filled(r.manifest.Format); err != nil {
-		return err
-	}
-	if err := r.Index(ctx, dir); err != nil {
-		return fmt.Errorf("everything is restored but the index, which claudeops reindex makes, or the next server: %w", err)
-	}
-	return nil
+	return dir.Filled(r.manifest.Format)
 }
 
 // checkAgents makes sure that no definition would be written over.

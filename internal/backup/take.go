@@ -382,7 +382,7 @@ var unfinishedFiles = []string{journalName, "claim.json", "cancel.json", "pin.js
 // or progress that a copy has no part in, or that are made anew from the rest.
 var leftOut = []string{
 	"lock", "spec.json", "spawned.json", "cancel.json", "caller.json",
-	"format", "server.json", "sessions.json", "restoring", "migration.json",
+	"format", "server.json", "sessions.json", "restoring", "upgrade.json",
 }
 
 const (

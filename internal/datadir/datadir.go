@@ -21,9 +21,10 @@ type Dir struct {
 }
 
 // Open creates the directory when it is missing, makes it private, checks that it can be written
-// and that its format is one this program knows, and takes its lock. ErrLocked, as a *LockedError
-// that names the holder, when another process has it.
-func Open(path string) (*Dir, error) {
+// and that its format is one this program knows, upgrades an older one, and takes its lock. ErrLocked,
+// as a *LockedError that names the holder, when another process has it; a *RunningError when an
+// upgrade has to wait.
+func Open(path string, options ...Option) (*Dir, error) {
 	if path == "" {
 		return nil, errors.New("open data directory: no path given; name one with --data")
 	}
@@ -39,20 +40,20 @@ func Open(path string) (*Dir, error) {
 	if err := d.takeLock(); err != nil {
 		return nil, err
 	}
-	if err := d.prepare(); err != nil {
+	if err := d.prepare(newOpening(options)); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-func (d *Dir) prepare() error {
+func (d *Dir) prepare(o *opening) error {
 	if err := d.checkWritable(); err != nil {
 		return err
 	}
 	if err := checkRestoring(d.path); err != nil {
 		return err
 	}
-	if err := checkFormat(d.path); err != nil {
+	if err := o.bringUp(d.path); err != nil {
 		return err
 	}
 	for _, sub := range []string{d.Active(), d.Executions()} {

@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(openEnv); dir != "" {
 		os.Exit(hold(dir))
 	}
+	if dir := os.Getenv(upgradeEnv); dir != "" {
+		os.Exit(upgradeHalf(dir))
+	}
 	os.Exit(m.Run())
 }
 

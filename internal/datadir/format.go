@@ -26,30 +26,28 @@ func Format(dir string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the data directory's format: %w", err)
 	}
-	return parseFormat(dir, data)
+	if err := errors.Join(checkRestoring(dir), checkUpgrade(dir)); err != nil {
+		return 0, err
+	}
+	return parseFormat(dir, data, FormatVersion)
 }
 
-// checkFormat accepts a directory of this version, and writes the version into a new one.
-func checkFormat(dir string) error {
-	path := filepath.Join(dir, "format")
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return writeFormat(dir, FormatVersion)
+// checkUpgrade refuses a directory that an upgrade has not come to its end with.
+func checkUpgrade(dir string) error {
+	u, err := readUpgrade(dir)
+	if err != nil || u == nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("read the data directory's format: %w", err)
-	}
-	_, err = parseFormat(dir, data)
-	return err
+	return fmt.Errorf("data directory %s is being upgraded to format %d, or that was interrupted: start claudeops serve to finish it", dir, u.To)
 }
 
-func parseFormat(dir string, data []byte) (int, error) {
+func parseFormat(dir string, data []byte, known int) (int, error) {
 	var f format
 	if err := json.Unmarshal(data, &f); err != nil || f.Version < 1 {
 		return 0, fmt.Errorf(`%s should hold {"version":%d} but holds %.60q: is this the data directory of another program? If it is ours, write that line into it`, filepath.Join(dir, "format"), FormatVersion, data)
 	}
-	if f.Version > FormatVersion {
-		return 0, fmt.Errorf("data directory %s has format %d, and this program knows formats up to %d: it was used by a newer claudeops; run that one, or choose another directory with --data", dir, f.Version, FormatVersion)
+	if f.Version > known {
+		return 0, fmt.Errorf("data directory %s has format %d, and this program knows formats up to %d: it was used by a newer claudeops; run that one, or choose another directory with --data", dir, f.Version, known)
 	}
 	return f.Version, nil
 }
