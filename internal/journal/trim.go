@@ -80,7 +80,7 @@ type packer struct {
 	head Position
 
 	t    trailer
-	gap  Gap // being gathered; To is 0 when there is none
+	gap  remain // being gathered; to is 0 when there is none
 	buf  []byte
 	left []byte // of the trimmed blocks, not in a frame yet
 	sum  uint32 // of all that is left of them
@@ -148,7 +148,7 @@ func (p *packer) block(w *rewrite, number uint64) error {
 			return err
 		}
 		if gap != nil {
-			p.lose(*gap)
+			p.lose(remain{from: gap.From, to: gap.To, bytes: next.Offset - at.Offset, reason: gap.Reason})
 		} else if n == 0 {
 			return fmt.Errorf("reading stopped after event %d of %d", at.Seq, last.Seq)
 		}
@@ -167,7 +167,7 @@ func (p *packer) events(w *rewrite, lines []byte, seq uint64) error {
 		line := lines[:bytes.IndexByte(lines, '\n')+1]
 		lines = lines[len(line):]
 		if seq <= p.upTo && TypeOf(line) == execution.TypeLog {
-			p.lose(Gap{seq, seq, GapRetention})
+			p.lose(remain{from: seq, to: seq, bytes: int64(len(line)), reason: GapRetention})
 			continue
 		}
 		p.tell()
@@ -180,9 +180,10 @@ func (p *packer) events(w *rewrite, lines []byte, seq uint64) error {
 }
 
 // lose adds to the run that is gone.
-func (p *packer) lose(gap Gap) {
-	if p.gap.To+1 == gap.From && p.gap.Reason == gap.Reason {
-		p.gap.To = gap.To
+func (p *packer) lose(gap remain) {
+	if p.gap.to+1 == gap.from && p.gap.reason == gap.reason {
+		p.gap.to = gap.to
+		p.gap.bytes += gap.bytes
 		return
 	}
 	p.tell()
@@ -191,9 +192,9 @@ func (p *packer) lose(gap Gap) {
 
 // tell leaves the line for the run that is gone.
 func (p *packer) tell() {
-	if p.gap.To > 0 {
+	if p.gap.to > 0 {
 		p.keep(appendGapLine(nil, p.r.view.id, p.gap))
-		p.gap = Gap{}
+		p.gap = remain{}
 	}
 }
 

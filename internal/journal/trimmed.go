@@ -44,20 +44,20 @@ func (v *view) trimmed(seq uint64) bool {
 }
 
 // remains goes through what is left of the trimmed blocks. In them it is the seq alone that says where
-// one is. The offset of a position is where its block began in the journal, and what is left of that
-// block before it; so offsets grow, and at the ends of blocks they are what they were.
+// one is; the offset that belongs to it is what it was in the whole journal.
 type remains struct {
 	v      *view
 	t      *trailer
 	walk   walker
 	number int    // of the block it is in
 	seq    uint64 // of the last event it has passed
-	events int64  // bytes of events passed in this block
+	passed int64  // bytes that this block had up to there
 }
 
 // remain is what comes next: an event, or a run of them that is gone.
 type remain struct {
 	from, to uint64
+	bytes    int64  // it had in the journal
 	event    []byte // whole, valid until the next call
 	reason   string // of the run, when there is no event
 }
@@ -76,7 +76,7 @@ func (v *view) remainsAt(seq uint64, scratch []byte) *remains {
 }
 
 func (r *remains) enter(number int) {
-	r.number, r.seq, r.events = number, uint64(number)*BlockEvents, 0
+	r.number, r.seq, r.passed = number, uint64(number)*BlockEvents, 0
 	if number > 0 {
 		r.walk.pos.Offset = r.t.blocks[number-1].kept
 	} else {
@@ -95,19 +95,12 @@ func (r *remains) blockStart() int64 {
 	return r.t.blocks[r.number-1].end
 }
 
-// at is the position after what was passed, or after an event within the run passed last.
-func (r *remains) at(seq uint64) Position {
-	if end := r.t.end(); seq >= end.Seq {
-		return end
+// at is the position after what was passed.
+func (r *remains) at() Position {
+	if last := uint64(r.number)*BlockEvents + uint64(r.block().count); r.seq == last {
+		return Position{last, r.block().end}
 	}
-	if seq%BlockEvents == 0 {
-		offset := int64(0)
-		if seq > 0 {
-			offset = r.t.blocks[seq/BlockEvents-1].end
-		}
-		return Position{seq, offset}
-	}
-	return Position{seq, r.blockStart() + r.events}
+	return Position{r.seq, r.blockStart() + r.passed}
 }
 
 // next gives what follows; false at the end of the trimmed blocks.
@@ -145,24 +138,23 @@ func (r *remains) block() *trimmedBlock { return &r.t.blocks[r.number] }
 
 func (r *remains) pass(found remain) remain {
 	r.seq = found.to
-	r.events += int64(len(found.event))
+	r.passed += found.bytes
 	return found
 }
 
 // parse takes a line apart that is an event or stands for a run that is gone.
 func (r *remains) parse(line []byte) (remain, bool) {
 	if gap, ok := parseGapLine(line, r.v.id); ok {
-		return remain{from: gap.From, to: gap.To, reason: gap.Reason}, true
+		return gap, true
 	}
 	seq, ok := r.v.format.seqOf(line)
-	return remain{from: seq, to: seq, event: line}, ok && plausible(line, quick)
+	return remain{from: seq, to: seq, bytes: int64(len(line)), event: line}, ok && plausible(line, quick)
 }
 
-// gapOn gives the run that begins with found after all that follows of it, up to event last.
-func (r *remains) gapOn(found remain, last uint64) (Gap, Position, error) {
-	gap := Gap{found.from, found.to, found.reason}
-	at := r.at(min(gap.To, last))
-	for gap.To < last {
+// gapOn gives the run that begins with found after all that follows of it, but not past end.
+func (r *remains) gapOn(found remain, end Position) (Gap, Position, error) {
+	gap, at := Gap{found.from, found.to, found.reason}, r.at()
+	for gap.To < end.Seq {
 		more, ok, err := r.next()
 		if err != nil {
 			return gap, at, err
@@ -170,10 +162,11 @@ func (r *remains) gapOn(found remain, last uint64) (Gap, Position, error) {
 		if !ok || more.event != nil || more.reason != gap.Reason {
 			break
 		}
-		gap.To = more.to
-		at = r.at(min(gap.To, last))
+		gap.To, at = more.to, r.at()
 	}
-	gap.To = min(gap.To, last)
+	if gap.To > end.Seq {
+		gap.To, at = end.Seq, end
+	}
 	return gap, at, nil
 }
 
@@ -197,7 +190,7 @@ func (v *view) readTrimmed(at, end Position, buf, scratch []byte) (int, Position
 				break // told by the next call
 			}
 			found.from = at.Seq + 1
-			gap, next, err := r.gapOn(found, end.Seq)
+			gap, next, err := r.gapOn(found, end)
 			if err != nil {
 				return 0, begun, nil, err
 			}
@@ -210,7 +203,7 @@ func (v *view) readTrimmed(at, end Position, buf, scratch []byte) (int, Position
 			break
 		}
 		n += copy(buf[n:], found.event)
-		at = r.at(found.to)
+		at = r.at()
 	}
 	return n, at, nil, nil
 }
@@ -224,57 +217,56 @@ func (v *view) locateTrimmed(seq uint64, scratch []byte) (Position, *Gap, error)
 			return Position{}, nil, err
 		}
 		if found.to > seq {
-			gap, next, err := r.gapOn(remain{from: seq + 1, to: found.to, reason: found.reason}, r.t.end().Seq)
+			gap, next, err := r.gapOn(remain{from: seq + 1, to: found.to, reason: found.reason}, r.t.end())
 			return next, &gap, err
 		}
 	}
-	return r.at(seq), nil, nil
+	return r.at(), nil, nil
 }
 
-// A run of events that is gone is kept as the line that readers are told of it with.
+// A run of events that is gone is kept as the line that readers are told of it with, and with how many
+// bytes it had.
 const (
 	gapBegins = `{"type":"logs:gap","executionId":"`
 	gapFrom   = `","from":`
 	gapTo     = `,"to":`
 	gapReason = `,"reason":"`
-	gapEnds   = "\"}\n"
+	gapBytes  = `","bytes":`
+	gapEnds   = "}\n"
 )
 
-func appendGapLine(b []byte, id string, gap Gap) []byte {
+func appendGapLine(b []byte, id string, gap remain) []byte {
 	b = append(append(append(b, gapBegins...), id...), gapFrom...)
-	b = append(strconv.AppendUint(b, gap.From, 10), gapTo...)
-	b = append(strconv.AppendUint(b, gap.To, 10), gapReason...)
-	return append(append(b, gap.Reason...), gapEnds...)
+	b = append(strconv.AppendUint(b, gap.from, 10), gapTo...)
+	b = append(strconv.AppendUint(b, gap.to, 10), gapReason...)
+	b = append(append(b, gap.reason...), gapBytes...)
+	return append(strconv.AppendInt(b, gap.bytes, 10), gapEnds...)
 }
 
-func parseGapLine(line []byte, id string) (Gap, bool) {
+func parseGapLine(line []byte, id string) (remain, bool) {
 	rest, ok := bytes.CutPrefix(line, []byte(gapBegins+id+gapFrom))
 	if !ok {
-		return Gap{}, false
+		return remain{}, false
 	}
-	from, rest, ok := bytes.Cut(rest, []byte(gapTo))
-	if !ok {
-		return Gap{}, false
+	var fields [3][]byte
+	for i, end := range []string{gapTo, gapReason, gapBytes} {
+		if fields[i], rest, ok = bytes.Cut(rest, []byte(end)); !ok {
+			return remain{}, false
+		}
 	}
-	to, rest, ok := bytes.Cut(rest, []byte(gapReason))
-	if !ok {
-		return Gap{}, false
-	}
-	reason, rest, ok := bytes.Cut(rest, []byte(gapEnds))
+	length, rest, ok := bytes.Cut(rest, []byte(gapEnds))
 	if !ok || len(rest) > 0 {
-		return Gap{}, false
+		return remain{}, false
 	}
-	var gap Gap
-	var err, err2 error
-	gap.From, err = strconv.ParseUint(string(from), 10, 64)
-	gap.To, err2 = strconv.ParseUint(string(to), 10, 64)
-	switch string(reason) {
-	case GapDamaged:
-		gap.Reason = GapDamaged
-	case GapRetention:
-		gap.Reason = GapRetention
-	default:
-		return Gap{}, false
+	gap := remain{reason: GapDamaged}
+	if string(fields[2]) == GapRetention {
+		gap.reason = GapRetention
+	} else if string(fields[2]) != GapDamaged {
+		return remain{}, false
 	}
-	return gap, err == nil && err2 == nil && gap.From > 0 && gap.From <= gap.To
+	var errs [3]error
+	gap.from, errs[0] = strconv.ParseUint(string(fields[0]), 10, 64)
+	gap.to, errs[1] = strconv.ParseUint(string(fields[1]), 10, 64)
+	gap.bytes, errs[2] = strconv.ParseInt(string(length), 10, 64)
+	return gap, errs == [3]error{} && gap.from > 0 && gap.from <= gap.to && gap.bytes >= 0
 }
