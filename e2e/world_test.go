@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"claudeops/client"
 	"claudeops/internal/auth"
@@ -279,6 +282,9 @@ func (w *world) start(ctx context.Context, c *client.Client, agent string, confi
 func (w *world) journal(id string) []protocol.Event {
 	w.t.Helper()
 	b, err := os.ReadFile(filepath.Join(w.dir, "executions", id, "events.ndjson"))
+	if errors.Is(err, fs.ErrNotExist) { // sealed
+		b, err = unseal(filepath.Join(w.dir, "executions", id, "events.zst"))
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -291,6 +297,21 @@ func (w *world) journal(id string) []protocol.Event {
 		events = append(events, e)
 	}
 	return events
+}
+
+// unseal gives the plain bytes of a sealed journal, as zstd -d does.
+func unseal(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	d, err := zstd.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return io.ReadAll(d)
 }
 
 // await waits until a condition holds that nothing tells of.

@@ -16,6 +16,7 @@ import (
 	"claudeops/internal/agent"
 	"claudeops/internal/app"
 	"claudeops/internal/retention"
+	"claudeops/internal/sealer"
 	"claudeops/internal/space"
 	"claudeops/web"
 )
@@ -98,6 +99,7 @@ gives another.`,
 		flags.StringVar(&f.retention[i], flag.name, "", flag.usage)
 	}
 	flags.DurationVar(&f.config.RetentionInterval, "retention-interval", retention.DefaultInterval, "`time` between two looks at what is not to be kept any more")
+	flags.Var((*sealAfter)(&f.config.SealAfter), "seal-after", "seal the journal of an execution this `long` after its end, into a tenth of its size or so; 0 for at once, never for not at all")
 	flags.StringVar(&f.jwtSecretFile, "jwt-secret-file", "", "`file` with the secret shared with the issuer of JWTs (HS256), 32 bytes or more")
 	flags.StringVar(&f.jwtPublicKeyFile, "jwt-public-key-file", "", "PEM `file` with the issuer's public keys")
 	flags.StringVar(&f.config.JWT.JWKSFile, "jwt-jwks-file", "", "`file` with the issuer's JWK set, read again when it changes")
@@ -182,6 +184,37 @@ func (c *command) dataFlag() string {
 		return ""
 	}
 	return " --data " + c.data
+}
+
+// sealAfter is the flag of that name. An app.Config wants more than 0, and less for never.
+type sealAfter time.Duration
+
+func (s *sealAfter) Type() string { return "duration" }
+
+func (s *sealAfter) String() string {
+	switch {
+	case *s < 0:
+		return "never"
+	case *s == 0:
+		return sealer.DefaultAfter.String()
+	}
+	return time.Duration(*s).String()
+}
+
+func (s *sealAfter) Set(text string) error {
+	if text == "never" {
+		*s = -1
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if text == "0" {
+		d, err = 0, nil
+	}
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is neither a duration such as 30s or 24h, nor 0, nor never", text)
+	}
+	*s = sealAfter(max(d, 1))
+	return nil
 }
 
 func newLog(w interface{ Write([]byte) (int, error) }, format, level string) (*slog.Logger, error) {

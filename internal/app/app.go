@@ -24,6 +24,7 @@ import (
 	"claudeops/internal/index"
 	"claudeops/internal/journal"
 	"claudeops/internal/retention"
+	"claudeops/internal/sealer"
 	"claudeops/internal/search"
 	"claudeops/internal/space"
 	"claudeops/internal/supervisor"
@@ -46,7 +47,8 @@ type App struct {
 	supervisor *supervisor.Supervisor
 	keeper     *retention.Keeper
 	space      *space.Watcher
-	unnoted    func() // has the catalogue tell of no more changes
+	unnoted    func()         // has the catalogue tell of no more changes
+	sealer     *sealer.Sealer // nil when nothing is to be sealed
 	gateway    *gateway.Gateway
 	gate       *gate
 	server     *http.Server
@@ -112,8 +114,10 @@ func (a *App) open() (err error) {
 		return err
 	}
 	a.space = space.New(space.Options{Path: a.dir.Path(), Low: c.LowDisk, Statfs: c.Statfs, Changed: a.roomChanged, Log: a.log})
+	a.openSealer()
 	a.gateway, err = gateway.New(gateway.Options{
 		Search:    search.New(a.store),
+		Sealer:    a.sealed(),
 		Retention: a.keeper, Space: a.space,
 		Supervisor: a.supervisor, Store: a.store, Catalogue: a.catalogue, Auth: a.auth, Audit: a.audit,
 		System: system.New(a.dir.Path()), Assets: c.Assets,
@@ -267,6 +271,9 @@ func (a *App) start(ctx context.Context, ready func()) error {
 	if err := a.startKeeper(); err != nil {
 		return err
 	}
+	if a.sealer != nil {
+		a.sealer.Start()
+	}
 	a.gate.open()
 	a.log.Info("ready", "url", a.URL(), "data", a.dir.Path(), "agents", len(a.catalogue.List()), "version", a.config.Version)
 	if ready != nil {
@@ -316,6 +323,9 @@ func (a *App) close(ctx context.Context) error {
 	}
 	if a.keeper != nil {
 		errs = append(errs, a.keeper.Stop(ctx))
+	}
+	if a.sealer != nil {
+		a.sealer.Stop()
 	}
 	if a.supervisor != nil {
 		errs = append(errs, a.supervisor.Stop(ctx))

@@ -13,6 +13,7 @@ import (
 
 	"claudeops/internal/auth"
 	"claudeops/internal/retention"
+	"claudeops/internal/sealer"
 	"claudeops/internal/space"
 	"claudeops/protocol"
 )
@@ -47,6 +48,9 @@ type Config struct {
 
 	// MaxRunning is how many executions run at a time. 0: the supervisor's default; below 0: no limit.
 	MaxRunning int
+	// SealAfter is how long after its end an execution's journal is sealed, into a form that takes up a
+	// part of the room. 0: sealer.DefaultAfter; below 0: never.
+	SealAfter time.Duration
 	// Limits and Heartbeat of the live transports. Zero: the protocol's defaults.
 	Limits    protocol.Limits
 	Heartbeat protocol.Heartbeat
@@ -88,6 +92,9 @@ func (c *Config) complete() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.SealAfter == 0 {
+		c.SealAfter = sealer.DefaultAfter
 	}
 	if c.ShutdownGrace <= 0 {
 		c.ShutdownGrace = 10 * time.Second

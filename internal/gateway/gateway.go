@@ -29,6 +29,7 @@ import (
 	"claudeops/internal/journal"
 	"claudeops/internal/metrics"
 	"claudeops/internal/retention"
+	"claudeops/internal/sealer"
 	"claudeops/internal/space"
 	"claudeops/internal/supervisor"
 	"claudeops/protocol"
@@ -105,6 +106,8 @@ type Options struct {
 	Limits protocol.Limits
 	// Heartbeat of the live transports. The zero Heartbeat is protocol.DefaultHeartbeat.
 	Heartbeat protocol.Heartbeat
+	// Sealer gives what the metrics say of sealing. Nil: nothing.
+	Sealer func() sealer.Stats
 	// Log gets what an operator should know. Nil: nothing is logged.
 	Log *slog.Logger
 	// Version is what the server calls itself. Empty: "dev".

@@ -20,7 +20,7 @@ func (g *Gateway) openMetrics() {
 	from := metrics.Sources{
 		Feed: g.live.feed.Stats, Counts: g.opts.Supervisor.Counts, Connections: g.live.connections,
 		Agents: func() (known, problems int) { return len(g.opts.Catalogue.List()), len(g.opts.Catalogue.Problems()) },
-		Host:   g.opts.System.Sample,
+		Host:   g.opts.System.Sample, Sealer: g.opts.Sealer,
 	}
 	if s, ok := g.opts.Supervisor.(interface{ Stats() supervisor.Stats }); ok {
 		from.Supervisor = s.Stats
@@ -34,6 +34,12 @@ func (g *Gateway) openMetrics() {
 	}
 	g.metrics = metrics.New(g.opts.Version, from, g.log)
 	g.unmeasure = g.opts.Supervisor.Lifecycle(g.metrics.Event)
+}
+
+// Frames is how many frames have gone out to readers so far.
+func (g *Gateway) Frames() int64 {
+	s := g.live.feed.Stats()
+	return s.Frames + s.ReadFrames
 }
 
 // RegisterMetrics adds metrics of others to those that GET /metrics gives.

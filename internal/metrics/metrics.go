@@ -21,6 +21,7 @@ import (
 	"claudeops/internal/feed"
 	"claudeops/internal/journal"
 	"claudeops/internal/retention"
+	"claudeops/internal/sealer"
 	"claudeops/internal/space"
 	"claudeops/internal/supervisor"
 	"claudeops/protocol"
@@ -39,6 +40,7 @@ type Sources struct {
 	Supervisor  func() supervisor.Stats
 	Counts      func() protocol.Executions
 	Journal     func() journal.Stats
+	Sealer      func() sealer.Stats
 	Connections func() Connections
 	Agents      func() (known, problems int)
 	Host        func(context.Context) (protocol.SystemStatus, error)

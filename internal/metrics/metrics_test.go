@@ -19,6 +19,7 @@ import (
 	"claudeops/internal/journal"
 	"claudeops/internal/metrics"
 	"claudeops/internal/retention"
+	"claudeops/internal/sealer"
 	"claudeops/internal/space"
 	"claudeops/internal/supervisor"
 	"claudeops/protocol"
@@ -39,6 +40,9 @@ func full(t *testing.T) *metrics.Set {
 		Counts: func() protocol.Executions { return protocol.Executions{Queued: 4, Running: 3} },
 		Journal: func() journal.Stats {
 			return journal.Stats{Syncs: 9, SyncTime: 90 * time.Millisecond, LastSync: time.Now()}
+		},
+		Sealer: func() sealer.Stats {
+			return sealer.Stats{Sealed: 5, Plain: 800, Stored: 100, Worked: 250 * time.Millisecond, Failures: 1, Waiting: 2}
 		},
 		Connections: func() metrics.Connections {
 			return metrics.Connections{Open: map[string]int{"websocket": 1}, Opened: map[string]uint64{"websocket": 6}, Users: 1}
@@ -101,6 +105,8 @@ func TestSet_says_what_its_sources_say(t *testing.T) {
 		`claudeops_connections_closed_total{code="1006"} 1`, `claudeops_connections_closed_total{code="other"} 1`,
 		`claudeops_journal_gaps_total{reason="damaged"} 1`, `claudeops_index_lag_seconds 1.5`, `claudeops_host_cpu_ratio 0.5`,
 		`claudeops_data_disk_used_ratio 0.75`, `claudeops_agent_problems 1`,
+		`claudeops_journals_sealed_total 5`, `claudeops_seal_plain_bytes_total 800`, `claudeops_seal_stored_bytes_total 100`,
+		`claudeops_seal_seconds_total 0.25`, `claudeops_seal_failures_total 1`, `claudeops_seal_waiting 2`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("%s is missing", want)

@@ -47,6 +47,13 @@ var (
 	syncFailedDesc  = desc("claudeops_journal_sync_failures_total", "Times it failed.")
 	syncAgeDesc     = desc("claudeops_journal_sync_age_seconds", "Since a journal was last known to be made durable, by this server or by a runner. Missing before the first.")
 
+	sealedDesc       = desc("claudeops_journals_sealed_total", "Journals of ended executions that were sealed, which makes them many times smaller.")
+	sealPlainDesc    = desc("claudeops_seal_plain_bytes_total", "What those journals took up before.")
+	sealStoredDesc   = desc("claudeops_seal_stored_bytes_total", "What they take up since.")
+	sealTimeDesc     = desc("claudeops_seal_seconds_total", "Time spent on sealing, without its pauses.")
+	sealFailuresDesc = desc("claudeops_seal_failures_total", "Times a journal could not be sealed. It stays as it was; where there is hope it is tried again.")
+	sealWaitingDesc  = desc("claudeops_seal_waiting", "Ended executions that are known to wait for being sealed.")
+
 	feedsDesc   = desc("claudeops_feeds", "Executions that somebody watches.")
 	readersDesc = desc("claudeops_readers", "Readers of executions: live, or catching_up from the journal.", "place")
 	framesDesc  = desc("claudeops_delivery_frames_total", "Frames given to readers, by where they stood.", "place")
@@ -123,6 +130,15 @@ func (c *sampled) Collect(out chan<- prometheus.Metric) {
 	}
 	if !last.IsZero() {
 		gauge(syncAgeDesc, max(0, time.Since(last).Seconds()))
+	}
+	if c.from.Sealer != nil {
+		s := c.from.Sealer()
+		total(sealedDesc, float64(s.Sealed))
+		total(sealPlainDesc, float64(s.Plain))
+		total(sealStoredDesc, float64(s.Stored))
+		total(sealTimeDesc, s.Worked.Seconds())
+		total(sealFailuresDesc, float64(s.Failures))
+		gauge(sealWaitingDesc, float64(s.Waiting))
 	}
 	if c.from.Feed != nil {
 		s := c.from.Feed()
