@@ -57,6 +57,8 @@ type Definition struct {
 	Mask        []string // texts masked in output, beside the secrets
 	Retention   Retention
 
+	MaskPatterns []string // expressions (RE2) whose matches within a line are masked in output
+
 	File string // where it was read; empty for what is built in
 
 	schema     *jsonschema.Schema

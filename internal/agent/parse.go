@@ -14,6 +14,8 @@ import (
 
 	"go.yaml.in/yaml/v4" // of the two candidates the one that refuses bad UTF-8, control characters and unknown aliases, and gives both marks of a syntax error
 	"go.yaml.in/yaml/v4/plugin/loaderlimits"
+
+	"claudeops/internal/runner/mask"
 )
 
 // MaxFileBytes is how long a definition may be. Longer ones are refused unread.
@@ -424,18 +426,17 @@ func (p *parser) readBudget(n *yaml.Node) {
 	}
 }
 
-// readMask takes texts. Expressions are refused: a runner masks bytes as they pass, in pieces, and one
-// that looks masked and is not would be worse than none.
+// readMask takes texts, and expressions as {pattern: …}.
 func (p *parser) readMask(n *yaml.Node) {
 	n = p.resolve(n)
 	if n.Kind != yaml.SequenceNode {
-		p.fail(n, "mask", "must be a list of texts, this is %s", kindName(n))
+		p.fail(n, "mask", "must be a list of texts and of {pattern: expression}, this is %s", kindName(n))
 		return
 	}
 	for i, item := range n.Content {
 		name := "mask." + strconv.Itoa(i)
 		if p.resolve(item).Kind == yaml.MappingNode {
-			p.fail(item, name, "must be a text; expressions can't be masked, give the texts themselves")
+			p.readPattern(p.resolve(item), name)
 			continue
 		}
 		text, ok := p.literal(item, name)
@@ -446,6 +447,22 @@ func (p *parser) readMask(n *yaml.Node) {
 			p.def.Mask = append(p.def.Mask, text)
 		}
 	}
+}
+
+func (p *parser) readPattern(n *yaml.Node, name string) {
+	if len(n.Content) != 2 || n.Content[0].Value != "pattern" {
+		p.fail(n, name, "must be a text, or pattern: and an expression, like {pattern: 'sk-[A-Za-z0-9]{20,}'}")
+		return
+	}
+	expression, ok := p.literal(n.Content[1], name+".pattern")
+	if !ok {
+		return
+	}
+	if err := mask.CheckPattern(expression); err != nil {
+		p.fail(n.Content[1], name+".pattern", "%s", err)
+		return
+	}
+	p.def.MaskPatterns = append(p.def.MaskPatterns, expression)
 }
 
 // checkPlaces looks whether every {{place}} names a parameter.

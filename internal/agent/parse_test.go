@@ -26,7 +26,7 @@ stop: {signal: SIGINT, grace: 3s}
 concurrency: 1
 maxOutput: 1GiB
 budget: {usd: 0.50}
-mask: [plain.text]
+mask: [plain.text, {pattern: "sk-[a-z]+"}]
 retention:
   logs: {age: 30d, size: 10GiB}
   executions: {age: unlimited, count: 1000}
@@ -51,7 +51,7 @@ func TestParse_every_field(t *testing.T) {
 		Env:        map[string]string{"LANG": "C", "PORT": "8080", "DEBUG": "true"},
 		Workdir:    "/srv", Timeout: 10 * time.Minute, IdleTimeout: 90 * time.Second,
 		Stop: Stop{Signal: "SIGINT", Grace: 3 * time.Second}, Concurrency: 1, MaxOutput: 1 << 30,
-		Budget: Budget{USD: 0.5}, Mask: []string{"plain.text"}, File: "test.yaml",
+		Budget: Budget{USD: 0.5}, Mask: []string{"plain.text"}, MaskPatterns: []string{"sk-[a-z]+"}, File: "test.yaml",
 		Retention: Retention{
 			LogsAge: new(30 * 24 * time.Hour), LogsSize: new(int64(10 << 30)),
 			ExecutionsAge: new(time.Duration(-1)), ExecutionsCount: new(int64(1000)),
@@ -168,7 +168,9 @@ var wrong = []struct {
 	{"retention of nothing", "name: a\ncommand: [a]\nretention: {executions: {count: 0}}\n", []string{"3:33 retention.executions.count: from 1 on"}, true},
 	{"retention of no bytes", "name: a\ncommand: [a]\nretention: {logs: {size: 0}}\n", []string{"3:26 retention.logs.size: more than 0"}, true},
 	{"retention's size a list", "name: a\ncommand: [a]\nretention: {logs: {size: [1]}}\n", []string{"3:26 retention.logs.size: must be a size, like 10GiB, or unlimited"}, true},
-	{"mask an expression", "name: a\ncommand: [a]\nmask: [{regex: 'a*'}]\n", []string{"3:8 mask.0: must be a text"}, false},
+	{"mask an expression", "name: a\ncommand: [a]\nmask: [{regex: 'a*'}]\n", []string{"3:8 mask.0: must be a text"}, true},
+	{"mask a broken pattern", "name: a\ncommand: [a]\nmask: [{pattern: 'a('}]\n", []string{"3:18 mask.0.pattern: error parsing regexp: missing closing )"}, false},
+	{"mask a pattern of nothing", "name: a\ncommand: [a]\nmask: [{pattern: 'a*'}]\n", []string{"3:18 mask.0.pattern: matches the empty text"}, false},
 
 	{"parameters a list", "name: a\ncommand: [a]\nparameters: [path]\n", []string{"3:13 parameters: must be a JSON Schema object"}, true},
 	{"parameters another type", "name: a\ncommand: [a]\nparameters: {type: array}\n", []string{"3:20 parameters.type: must be object"}, true},

@@ -63,8 +63,12 @@ type stop struct {
 // runOne runs spec and returns the process's exit code. The error says why it could not begin, or
 // what became of the journal.
 func runOne(spec *Spec, dir string, writer journal.Writer, drv driver.Driver, agentMask int, ready *readiness) (int, error) {
+	masker, err := mask.New(spec.Secrets, spec.Patterns)
+	if err != nil {
+		return ExitFailed, err
+	}
 	r := &run{spec: spec, dir: dir, workspace: filepath.Join(dir, workspaceDir), result: filepath.Join(dir, resultFile),
-		masker: mask.New(spec.Secrets), audience: newAudience(writer.Head()), stops: make(chan stop, 1), over: make(chan struct{})}
+		masker: masker, audience: newAudience(writer.Head()), stops: make(chan stop, 1), over: make(chan struct{})}
 	signals := make(chan os.Signal, 4)
 	// SIGHUP is caught so that it is not inherited ignored by the agent.
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
@@ -76,7 +80,6 @@ func runOne(spec *Spec, dir string, writer journal.Writer, drv driver.Driver, ag
 		return ExitFailed, err
 	}
 	defer r.cleanUp()
-	var err error
 	if r.control, err = listenControl(spec.ExecutionID, dir, r.audience); err != nil {
 		return ExitFailed, err
 	}

@@ -338,6 +338,39 @@ func TestRun_Secrets(t *testing.T) {
 	}
 }
 
+// What matches a pattern is masked likewise: byte by byte, across the cut of a long line, and with the
+// line's end left open, where only what may be the beginning of a match waits.
+func TestRun_MaskPatterns(t *testing.T) {
+	t.Parallel()
+	const secret = "key-0a1b2c3d"
+	s := script(t, "bash", "-c", `
+		s=$1; for ((i=0; i<${#s}; i++)); do printf %s "${s:$i:1}"; sleep 0.02; done; echo " done"
+		head -c 65530 /dev/zero | tr '\0' x; echo "$1 $1"
+		echo "::progress 50::at $1"; echo "{\"key\":\"$1\"}"
+		printf '%s' "{\"$1\": [\"$1\", 1]}" > $CLAUDEOPS_RESULT
+		printf %s "Go on? key-0a1b"; sleep 0.3; printf %s "2c3d key-0a1"
+		exit 3`, "-", secret)
+	s.spec.Patterns = []string{`key-[0-9a-f]{8}`}
+	events := s.run()
+	const m = "••••••"
+	want := m + " done\n" + strings.Repeat("x", 65530) + m + " " + m + "\n::progress 50::at " + m + "\n{\"key\":\"" + m + "\"}\nGo on? " + m + " key-0a1"
+	if got := string(s.text(execution.Stdout)); got != want {
+		t.Errorf("recorded %q", strings.ReplaceAll(got, strings.Repeat("x", 1000), ""))
+	}
+	asked := slices.ContainsFunc(events, func(e execution.Event) bool {
+		return e.Type == execution.TypeLog && *e.Message == "Go on? " && e.Partial
+	})
+	if !asked {
+		t.Error("the question waited for what came after it")
+	}
+	if last := events[len(events)-1]; strings.Contains(string(last.Result), secret) {
+		t.Errorf("result %s", last.Result)
+	}
+	if command := strings.Join(events[1].Command, " "); strings.Contains(command, secret) {
+		t.Errorf("started with %q", command)
+	}
+}
+
 func TestRun_Commands(t *testing.T) {
 	t.Parallel()
 	const said = "::group::Build\nplain\n::error::broken\n::warning::odd\n::debug::fine\n::endgroup::\n::progress 40::Indexing\n::progress 99.5::\n::progress 101::no\n{\"level\":\"warn\",\"n\":1}\n"

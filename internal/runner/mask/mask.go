@@ -1,11 +1,13 @@
-// Package mask keeps secrets out of what is stored: it replaces literal values in a stream of
-// bytes, also where a value is cut by the edge of a chunk. It finds exactly the values it is
-// given, and those as a JSON string writes them; it does not guess what looks like a secret.
+// Package mask keeps secrets out of what is stored: it replaces literal values, and what patterns
+// match within a line, in a stream of bytes, also where one is cut by the edge of a chunk. It finds
+// the values it is given, those as a JSON string writes them, and what the patterns it is given say;
+// it does not guess what looks like a secret.
 package mask
 
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -15,13 +17,22 @@ const Text = "••••••"
 
 // Masker knows the secrets. It holds no state of a stream and can be shared. A nil Masker has none.
 type Masker struct {
-	secrets [][]byte
-	longest int
+	secrets  [][]byte
+	longest  int
+	patterns []*pattern
 }
 
-// New gives a Masker for secrets, or nil where there are none. Empty values are left out.
-func New(secrets []string) *Masker {
+// New gives a Masker for literal secrets and for patterns (RE2 syntax), or nil where there are
+// neither. Empty secrets are left out. A pattern that CheckPattern refuses is an error.
+func New(secrets, patterns []string) (*Masker, error) {
 	m := &Masker{}
+	for _, expression := range patterns {
+		p, err := compile(expression)
+		if err != nil {
+			return nil, fmt.Errorf("mask what matches %q: %w", expression, err)
+		}
+		m.patterns = append(m.patterns, p)
+	}
 	for _, s := range secrets {
 		m.add(s)
 		// In JSON output the value stands escaped: once as most writers do, once as Go does.
@@ -35,10 +46,10 @@ func New(secrets []string) *Masker {
 			m.add(plain.String()[1 : plain.Len()-2])
 		}
 	}
-	if len(m.secrets) == 0 {
-		return nil
+	if len(m.secrets) == 0 && len(m.patterns) == 0 {
+		return nil, nil
 	}
-	return m
+	return m, nil
 }
 
 func (m *Masker) add(s string) {
@@ -59,7 +70,7 @@ func (m *Masker) String(s string) string {
 }
 
 // Stream begins the masking of one stream of bytes.
-func (m *Masker) Stream() *Stream { return &Stream{m: m} }
+func (m *Masker) Stream() *Stream { return &Stream{m: m, done: make([]int, len(m.patterns))} }
 
 // Stream masks one stream. Bytes that may be the start of a secret are held back until what
 // follows decides.
@@ -68,6 +79,10 @@ type Stream struct {
 	held    []byte // the end of what came, not given out yet
 	covered int    // how many bytes at the start of held belong to a secret whose Text is out already
 	spans   []span
+
+	left   []byte // the last character given out of a line that goes on; only with patterns
+	joined []byte
+	done   []int // of each pattern: how many bytes at the start of held belong to a match of its own
 }
 
 type span struct{ from, to int }
@@ -79,7 +94,7 @@ func (s *Stream) Append(dst, p []byte) []byte {
 		s.held = append(s.held, p...)
 		text = s.held
 	}
-	return s.give(dst, text, s.m.beginning(text))
+	return s.give(dst, text, min(s.m.beginning(text), s.patternBeginning(text)))
 }
 
 // End adds what is left to dst: the stream is over, so no secret can follow.
@@ -90,7 +105,7 @@ func (s *Stream) Holds() bool { return len(s.held) > s.covered }
 
 // give adds text up to keep to dst and holds the rest.
 func (s *Stream) give(dst, text []byte, keep int) []byte {
-	spans := s.find(text)
+	spans := s.find(text, keep)
 	at := 0
 	first := s.covered > 0 // the first span's Text is out already
 	covered := max(0, s.covered-keep)
@@ -111,17 +126,19 @@ func (s *Stream) give(dst, text []byte, keep int) []byte {
 	if at < keep {
 		dst = append(dst, text[at:keep]...)
 	}
+	s.pass(text[:keep])
 	s.covered = covered
 	s.held = append(s.held[:0], text[keep:]...)
 	return dst
 }
 
-// find lists where secrets are in text, overlapping ones as one span, in order.
-func (s *Stream) find(text []byte) []span {
+// find lists where secrets are in text, of which all before keep is given out now, overlapping ones as one span, in order.
+func (s *Stream) find(text []byte, keep int) []span {
 	s.spans = s.spans[:0]
 	if s.covered > 0 {
 		s.spans = append(s.spans, span{0, s.covered})
 	}
+	s.findPatterns(text, keep)
 	for _, secret := range s.m.secrets {
 		for at := 0; at < len(text); {
 			i := bytes.Index(text[at:], secret)

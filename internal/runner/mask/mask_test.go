@@ -11,6 +11,15 @@ import (
 
 const m = mask.Text
 
+func masker(t testing.TB, secrets []string, patterns ...string) *mask.Masker {
+	t.Helper()
+	ms, err := mask.New(secrets, patterns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ms
+}
+
 func TestMasker_String(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -28,7 +37,7 @@ func TestMasker_String(t *testing.T) {
 		{[]string{"", "x"}, "axb", "a" + m + "b"},
 		{[]string{"é"}, "caf\xc3\xa9", "caf" + m},
 	} {
-		if got := mask.New(c.secrets).String(c.in); got != c.out {
+		if got := masker(t, c.secrets).String(c.in); got != c.out {
 			t.Errorf("%q in %q: got %q, want %q", c.secrets, c.in, got, c.out)
 		}
 	}
@@ -37,7 +46,7 @@ func TestMasker_String(t *testing.T) {
 func TestNew_NoSecrets(t *testing.T) {
 	t.Parallel()
 	for _, none := range [][]string{nil, {}, {"", ""}} {
-		if got := mask.New(none); got != nil || got.String("as it is") != "as it is" || string(got.JSON([]byte(`"as it is"`))) != `"as it is"` {
+		if got := masker(t, none); got != nil || got.String("as it is") != "as it is" || string(got.JSON([]byte(`"as it is"`))) != `"as it is"` {
 			t.Errorf("%q gives a masker", none)
 		}
 	}
@@ -50,7 +59,7 @@ func FuzzStream(f *testing.F) {
 	f.Add("aaa", "aab", "aaaaaaaabaaab", uint64(2))
 	f.Add("a\nb", "b", "xa\nba\\nb\n", uint64(3))
 	f.Fuzz(func(t *testing.T, one, two, text string, seed uint64) {
-		ms := mask.New([]string{one, two})
+		ms := masker(t, []string{one, two})
 		if ms == nil {
 			return
 		}
@@ -86,7 +95,7 @@ func FuzzStream(f *testing.F) {
 
 func TestMasker_JSON(t *testing.T) {
 	t.Parallel()
-	ms := mask.New([]string{"s3cret", "12345", "true"})
+	ms := masker(t, []string{"s3cret", "12345", "true"})
 	for in, want := range map[string]string{
 		`{"a":"xs3crety","s3cret":[1,"é"]}`: `{"a":"x` + m + `y","` + m + `":[1,"é"]}`,
 		`{"n":12345,"o":123456,"p":1234}`:   `{"n":"` + m + `","o":"` + m + `","p":1234}`,
@@ -107,7 +116,7 @@ func FuzzJSON(f *testing.F) {
 		if !json.Valid([]byte(text)) {
 			return
 		}
-		if out := mask.New([]string{secret}).JSON([]byte(text)); !json.Valid(out) {
+		if out := masker(t, []string{secret}).JSON([]byte(text)); !json.Valid(out) {
 			t.Fatalf("%q in %s gives %s", secret, text, out)
 		}
 	})
