@@ -202,6 +202,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerMetrics()
 	g.registerSignIn()
 	g.registerAgents()
+	g.registerSchema()
 	g.registerExecutions()
 	g.registerStreams()
 	g.registerSearch()

@@ -19,6 +19,7 @@ func examples(id string) map[string][3]string {
 	return map[string][3]string{
 		"GET /":                            {"GET", "/", ""},
 		"GET /openapi.json":                {"GET", "/openapi.json", ""},
+		"GET /api/schemas/agent.json":      {"GET", "/api/schemas/agent.json", ""},
 		"GET /healthz":                     {"GET", "/healthz", ""},
 		"GET /readyz":                      {"GET", "/readyz", ""},
 		"GET /debug/pprof/":                {"GET", "/debug/pprof/goroutine?debug=1", ""},

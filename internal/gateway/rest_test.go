@@ -50,6 +50,22 @@ func TestAgents(t *testing.T) {
 	}
 }
 
+// An editor gets the schema without a credential, and no further than its cache when it has it.
+func TestAgents_schema_is_served(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	got := d.do(t, "GET", "/api/schemas/agent.json", "", nil)
+	if got.status != 200 || got.header.Get("Content-Type") != "application/schema+json" || got.body != string(agent.SchemaJSON) {
+		t.Fatalf("%d %v %.200s", got.status, got.header, got.body)
+	}
+	if again := d.do(t, "GET", "/api/schemas/agent.json", "", map[string]string{"If-None-Match": got.header.Get("ETag")}); again.status != 304 || again.body != "" {
+		t.Errorf("%d %q", again.status, again.body)
+	}
+	if other := d.do(t, "GET", "/api/schemas/other.json", "", d.as(d.token, nil)); other.status != 404 {
+		t.Errorf("%d", other.status)
+	}
+}
+
 // The document describes definitions by a type of its own: it must have every field there is.
 func TestAgents_are_documented_as_they_marshal(t *testing.T) {
 	t.Parallel()
