@@ -122,6 +122,52 @@ func (h *house) events(id string) string {
 	return string(b)
 }
 
+// read gives all events of an execution as a reader sees them, however they are stored.
+func read(t *testing.T, dir, id string) string {
+	t.Helper()
+	store, err := journal.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := store.Open(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := r.Head()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text []byte
+	buf := make([]byte, 1<<20)
+	for at := (journal.Position{}); at.Seq < head.Seq; {
+		n, next, gap, err := r.Read(at, head, buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gap != nil {
+			text = fmt.Appendf(text, "gap %d-%d %s\n", gap.From, gap.To, gap.Reason)
+		}
+		text, at = append(text, buf[:n]...), next
+	}
+	if err := errors.Join(r.Close(), store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// restoreTo makes a data directory from a backup.
+func restoreTo(t *testing.T, from string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "restored")
+	restored, err := backup.Restore(t.Context(), backup.RestoreOptions{
+		Source: from, Target: to, Unfinished: supervisor.MarkRestored, Index: func(context.Context, string) error { return nil },
+	})
+	if err != nil || len(restored.Damaged) > 0 {
+		t.Fatalf("%+v, %v", restored, err)
+	}
+	return to
+}
+
 func (h *house) take(target string) backup.Taken {
 	h.t.Helper()
 	taken, err := backup.Take(h.t.Context(), backup.Options{Source: h.dir, Target: target})
@@ -422,6 +468,127 @@ func TestTake_while_everything_changes(t *testing.T) {
 				t.Errorf("round %d: %s has %d bytes that are no beginning of its %d", round, id, len(text), len(h.events(id)))
 			}
 		}
+	}
+}
+
+// An execution that has ended is sealed, trimmed and pinned later. The backup follows; what it is at
+// any moment can be restored and read, whatever is done to the journal while it is copied.
+func TestTake_of_sealed_journals(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ctx := t.Context()
+	plain, sealed, during := h.begin(4000), h.begin(4000), h.begin(4000)
+	want := map[string]string{}
+	for _, id := range []string{plain, sealed, during} {
+		h.end(id)
+		want[id] = h.events(id)
+	}
+	seal := func(id string) {
+		t.Helper()
+		if _, err := h.store.Seal(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same := func(what, to string) {
+		t.Helper()
+		dir := restoreTo(t, to)
+		for id, text := range want {
+			if read(t, dir, id) != text {
+				t.Errorf("%s: %s is another after the restore", what, id)
+			}
+		}
+		store, err := journal.OpenDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		for id := range want {
+			report, err := store.Verify(ctx, id)
+			if err != nil || len(report.Damaged) > 0 || report.Torn > 0 || report.Unindexed > 0 || report.Mended != "" {
+				t.Errorf("%s: %s is %+v, %v", what, id, report, err)
+			}
+		}
+	}
+	seal(sealed)
+	to := filepath.Join(t.TempDir(), "b")
+
+	// Sealed at every step of its copying.
+	for point := range 8 {
+		again := filepath.Join(t.TempDir(), "b")
+		h := newHouse(t)
+		id := h.begin(2000)
+		h.end(id)
+		text := h.events(id)
+		taken, err := backup.TakeWatched(ctx, backup.Options{Source: h.dir, Target: again}, func(n int) {
+			if n == point {
+				if _, err := h.store.Seal(ctx, id); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if err != nil || len(taken.Failed) > 0 || taken.Unfinished > 0 {
+			t.Fatalf("point %d: %+v, %v", point, taken, err)
+		}
+		if got := read(t, restoreTo(t, again), id); got != text {
+			t.Errorf("point %d: %d bytes are restored of %d", point, len(got), len(text))
+		}
+	}
+
+	first := h.take(to)
+	if first.Copied != 3 {
+		t.Errorf("%+v", first)
+	}
+	same("first", to)
+	if taken := h.take(to); taken.Copied != 0 {
+		t.Errorf("at rest: %+v", taken)
+	}
+	seal(plain)
+	seal(during)
+	second := h.take(to)
+	if second.Copied != 2 || second.Unchanged != 1 || second.TotalBytes > first.TotalBytes/2 {
+		t.Errorf("sealed: %+v after %+v", second, first)
+	}
+	same("sealed", to)
+	for path := range tree(t, to) {
+		if strings.HasSuffix(path, "events.ndjson") {
+			t.Errorf("%s is left behind", path)
+		}
+	}
+
+	if err := os.WriteFile(filepath.Join(h.dir, "executions", plain, "pin.json"), []byte(`{"by":"alice"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.store.Trim(ctx, sealed, 3000); err != nil {
+		t.Fatal(err)
+	}
+	earlier := tree(t, restoreTo(t, to))
+	if _, err := backup.TakeWithRoom(ctx, backup.Options{Source: h.dir, Target: to}, 500); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	if now := tree(t, restoreTo(t, to)); !maps.Equal(now, earlier) {
+		t.Error("the earlier backup has become another")
+	}
+	if taken := h.take(to); taken.Copied != 2 {
+		t.Errorf("trimmed and pinned: %+v", taken)
+	}
+	want[sealed] = read(t, h.dir, sealed)
+	if !strings.Contains(want[sealed], "gap 2-3000 retention") {
+		t.Errorf("it begins with %.300s", want[sealed])
+	}
+	same("trimmed", to)
+	dir := restoreTo(t, to)
+	if text, err := os.ReadFile(filepath.Join(dir, "executions", plain, "pin.json")); err != nil || string(text) != `{"by":"alice"}` {
+		t.Errorf("the pin is %q, %v", text, err)
+	}
+	if taken := h.take(to); taken.Copied != 0 || taken.Unchanged != 3 {
+		t.Errorf("at rest: %+v", taken)
+	}
+	if err := os.Remove(filepath.Join(h.dir, "executions", plain, "pin.json")); err != nil {
+		t.Fatal(err)
+	}
+	h.take(to)
+	if _, err := os.Lstat(filepath.Join(restoreTo(t, to), "executions", plain, "pin.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the pin is still there: %v", err)
 	}
 }
 
