@@ -88,7 +88,9 @@ func (s *session) connect() link {
 		if c.life.Err() != nil {
 			return nil
 		}
-		if first == nil {
+		// What forbids one way may stand in between; only if every way is forbidden is it the client that is
+		// not wanted. A way that failed otherwise is worth another attempt.
+		if first == nil || forbidden(first) && !forbidden(err) {
 			first = err
 		}
 		var failed *dialError
@@ -102,6 +104,12 @@ func (s *session) connect() link {
 	}
 	s.failed(first)
 	return nil
+}
+
+// forbidden reports whether an attempt was answered so.
+func forbidden(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused) && refused.Code == protocol.Forbidden
 }
 
 // pause waits before an attempt, and reports whether the attempt is still wanted.

@@ -80,6 +80,34 @@ func TestClient_Transports(t *testing.T) {
 		}
 	})
 
+	t.Run("a_way_that_forbids_WebSocket_while_the_server_is_away", func(t *testing.T) {
+		t.Parallel()
+		f := newFake(t)
+		id := executionID(1)
+		f.start(id)
+		// As a proxy does that lets long polls through alone, with no server behind it for a while.
+		f.set(func() { f.refuse["/api/ws"], f.refuse["/api/events"], f.refuse["/api/poll"] = 403, 403, 502 })
+		attempts := make(chan int, 10_000)
+		c := newClient(t, f, client.WithState(func(s client.State) { attempts <- s.Attempt }))
+		done := make(chan error, 1)
+		go func() {
+			_, err := follow(testContext(t), c, protocol.Cursor{ExecutionID: id}, nil)
+			done <- err
+		}()
+		for n := 0; n < 3; {
+			select {
+			case n = <-attempts:
+			case err := <-done:
+				t.Fatalf("it gave up: %v", err)
+			}
+		}
+		f.set(func() { delete(f.refuse, "/api/poll") })
+		f.complete(id)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
+
 	t.Run("a_way_that_lets_the_handshake_through_and_nothing_else", func(t *testing.T) {
 		t.Parallel()
 		f := newFake(t)

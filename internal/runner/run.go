@@ -42,6 +42,8 @@ type run struct {
 
 	began    time.Time
 	lastByte atomic.Int64 // when the agent last wrote, nanoseconds after began
+
+	idleLooked int64 // when it was last looked whether it is silent, nanoseconds after began; watch's own
 	allGone  atomic.Bool
 	stops    chan stop      // why the agent is to be stopped; the first counts
 	asides   sync.WaitGroup // what is recorded while the watch goes on
@@ -286,7 +288,8 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 		r.session.input = newInputPipe(p.stdin.ours)
 	}
 	r.agent = drv.Open(inv, r.session)
-	r.lastByte.Store(int64(time.Since(r.began)))
+	r.idleLooked = int64(time.Since(r.began))
+	r.lastByte.Store(r.idleLooked)
 	r.child, err = startChild(program, cmd.Argv, cmd.Env, workdir, p, r.group, agentMask)
 	p.closeTheirs()
 	if err != nil {

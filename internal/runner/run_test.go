@@ -212,6 +212,30 @@ func TestRun_Timeouts(t *testing.T) {
 	})
 }
 
+// TestRun_PausedRunner stops the runner, not its agent, for longer than the agent may be silent: the agent
+// was not silent, only nobody read it.
+func TestRun_PausedRunner(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "ticks", "100000", "20")
+	s.spec.IdleTimeout = 500 * time.Millisecond
+	s.spawn().dial()
+	s.link.Watch(true)
+	id, err := process.Find(s.pid)
+	must(t, err)
+	for pause := range 4 {
+		s.until(fmt.Sprintf("tick %d", 5+pause*10))
+		must(t, id.Signal(syscall.SIGSTOP))
+		time.Sleep(700 * time.Millisecond) // there is nothing to wait for but time
+		must(t, id.Signal(syscall.SIGCONT))
+	}
+	s.until("tick 100")
+	must(t, s.link.Cancel("alice", "enough"))
+	events := s.wait()
+	if last := events[len(events)-1]; last.Type != execution.TypeCancelled {
+		t.Errorf("ended with %s", asJSON(t, last))
+	}
+}
+
 func TestRun_SignalledRunner(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "polite")

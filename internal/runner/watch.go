@@ -55,7 +55,7 @@ func (r *run) watch(signals <-chan os.Signal) (why *stop, status *syscall.WaitSt
 	idleTimer.Stop()
 	defer idleTimer.Stop()
 	if r.spec.IdleTimeout > 0 {
-		idleTimer.Reset(r.spec.IdleTimeout)
+		idleTimer.Reset(r.idleTick())
 		idle = idleTimer.C
 	}
 	settled := time.NewTimer(settling)
@@ -134,7 +134,7 @@ func (r *run) watch(signals <-chan os.Signal) (why *stop, status *syscall.WaitSt
 			fail(execution.ReasonTimeout, fmt.Sprintf("it took longer than the %s it is allowed", r.spec.Timeout))
 		case <-idle:
 			if left := r.quietFor(); left > 0 {
-				idleTimer.Reset(left)
+				idleTimer.Reset(min(left, r.idleTick()))
 			} else {
 				fail(execution.ReasonIdleTimeout, fmt.Sprintf("it wrote nothing for %s", r.spec.IdleTimeout))
 			}
@@ -151,13 +151,23 @@ func (r *run) watch(signals <-chan os.Signal) (why *stop, status *syscall.WaitSt
 	}
 }
 
+// idleTick is how often it is looked whether the agent is silent: often enough to notice a time in which
+// this process did not run.
+func (r *run) idleTick() time.Duration { return min(r.spec.IdleTimeout/8, 15*time.Second) }
+
 // quietFor is how much longer the agent may be silent. Time in which the journal had no room does
-// not count, for the agent could not write.
+// not count, for the agent could not write; nor does time in which this process was stopped or got no
+// processor, for it did not read what the agent wrote.
 func (r *run) quietFor() time.Duration {
 	now := int64(time.Since(r.began)) // by the clock that never jumps
 	if r.rec.stalled.Load() {
 		r.lastByte.Store(now)
 	}
+	if absent := now - r.idleLooked - int64(r.idleTick()); absent > int64(r.idleTick()) {
+		last := r.lastByte.Load()
+		r.lastByte.CompareAndSwap(last, min(last+absent, now)) // unless something has come meanwhile
+	}
+	r.idleLooked = now
 	return r.spec.IdleTimeout - time.Duration(now-r.lastByte.Load())
 }
 
