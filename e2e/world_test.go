@@ -239,8 +239,14 @@ func (w *world) token() string {
 
 func (w *world) client(options ...client.Option) *client.Client {
 	w.t.Helper()
+	return w.clientAt(w.listen, options...)
+}
+
+// clientAt makes a client that comes to the server by way of another address.
+func (w *world) clientAt(address string, options ...client.Option) *client.Client {
+	w.t.Helper()
 	options = append([]client.Option{client.WithToken(w.token()), client.WithBackoff(5*time.Millisecond, 100*time.Millisecond)}, options...)
-	c, err := client.New(w.url(), options...)
+	c, err := client.New("http://"+address, options...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -317,7 +323,7 @@ func unseal(name string) ([]byte, error) {
 // await waits until a condition holds that nothing tells of.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute) // of a machine that does much else
 	for pause := time.Millisecond; !ok(); pause = min(2*pause, 50*time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain until %s", what)
