@@ -250,7 +250,11 @@ func (d *dispatcher) control(h *header, line []byte) {
 		if json.Unmarshal(line, &refused) == nil {
 			c.refused(h.id, refusal(&refused))
 		}
-	default: // ack, pong, execution:status; and whatever a later version may add, which is ignored
+	case protocol.TypeExecutionStatus:
+		if !c.calls.answered(h.id, h.kind, line) {
+			c.concluded(line)
+		}
+	default: // ack, pong; and whatever a later version may add, which is ignored
 		c.calls.answered(h.id, h.kind, line)
 	}
 }
@@ -260,6 +264,27 @@ func (c *Client) gap(gap *protocol.LogsGap) {
 	defer c.mu.Unlock()
 	if t := c.topics[gap.ExecutionID]; t != nil && t.phase != idle && gap.From <= t.pos+1 {
 		c.gapLocked(t, max(gap.From, t.pos+1), gap.To, gap.Reason)
+	}
+}
+
+// concluded takes the record that stands for a lost last event: it ends those who have been told of all
+// that is missing before it.
+func (c *Client) concluded(line []byte) {
+	var m protocol.ExecutionStatus
+	if json.Unmarshal(line, &m) != nil || !m.Terminal {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.topics[m.ExecutionID]
+	if t == nil || t.phase == idle || t.pos < m.Head {
+		return
+	}
+	t.ended = true
+	for sub := range t.subscribers {
+		if sub.last >= m.Head {
+			c.endLocked(sub, nil)
+		}
 	}
 }
 

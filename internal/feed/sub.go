@@ -84,6 +84,17 @@ func (h *Hub) Subscribe(id string, start Start, sink Sink) (s *Sub, from, head u
 // ExecutionID is what the reader reads.
 func (s *Sub) ExecutionID() string { return s.feed.id }
 
+// Seq is the last event that the reader has been given, or a gap has stood for. It is for readers that are
+// not at the live edge.
+func (s *Sub) Seq() uint64 {
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	return s.pos.Seq
+}
+
+// Stored looks how far the journal goes now.
+func (s *Sub) Stored() (journal.Position, error) { return s.feed.reader.Head() }
+
 // Fill copies the next whole events into buf. Nothing and no gap means that the reader has all there
 // is: time to Join. *journal.ErrShortBuffer asks for a larger buf.
 func (s *Sub) Fill(buf []byte) (n int, gap *journal.Gap, err error) {

@@ -179,8 +179,8 @@ func (g *Gateway) stream(ctx context.Context, reader journal.Reader, rec executi
 		if err == nil {
 			if follow {
 				err = s.follow()
-			} else {
-				_, err = s.copy(journal.Position{})
+			} else if _, err = s.copy(journal.Position{}); err == nil {
+				_, err = s.conclude()
 			}
 		}
 		if err != nil && !errors.Is(err, errStreamDone) {
@@ -300,7 +300,7 @@ func (s *restStream) follow() error {
 	defer cancel()
 	again := time.NewTicker(recheck)
 	defer again.Stop()
-	for {
+	for looked := false; ; {
 		if _, err := s.copy(grown.position()); err != nil {
 			return err
 		}
@@ -311,13 +311,10 @@ func (s *restStream) follow() error {
 			return nil
 		}
 		// A reader that came with the last event as its cursor sees no line at all.
-		if s.lastType == nil {
-			rec, err := s.g.opts.Supervisor.Get(s.ctx, s.id)
-			if err != nil {
+		if !looked || s.lastType == nil {
+			looked = true
+			if over, err := s.conclude(); over || err != nil {
 				return err
-			}
-			if rec.Terminal && s.at.Seq >= rec.Head {
-				return nil
 			}
 		}
 		select {
@@ -330,6 +327,29 @@ func (s *restStream) follow() error {
 			return context.Cause(s.ctx)
 		}
 	}
+}
+
+// conclude reports whether the execution has ended though its last event has not been seen: the client
+// came with that event as its cursor, or it is lost, which the client is told.
+func (s *restStream) conclude() (over bool, err error) {
+	if s.ended() {
+		return true, nil
+	}
+	rec, err := s.g.opts.Supervisor.Get(s.ctx, s.id)
+	if err != nil {
+		return false, err
+	}
+	gap, err := missingEnd(&rec, s.at.Seq, s.reader.Head)
+	if err != nil {
+		return false, err
+	}
+	if gap != nil {
+		s.at.Seq = gap.To
+		if err := s.out.gap(gap); err != nil {
+			return true, err
+		}
+	}
+	return rec.Terminal && s.at.Seq >= rec.Head, nil
 }
 
 // growth hands the latest position from the one who knows it to the one who copies.

@@ -94,6 +94,7 @@ type logSub struct {
 	from    uint64 // seq of its first event
 	waits   bool   // in lagging
 	over    bool   // closed or ended
+	atEnd   bool   // it has come to the end of what was stored, once
 	chunk   int    // bytes of the next frame
 }
 
@@ -135,6 +136,12 @@ func (s *session) subscribeLogs(id, executionID string, start feed.Start) error 
 	s.answer(protocol.LogsSubscribed{Type: protocol.TypeLogsSubscribed, ID: id, ExecutionID: executionID, From: from, Head: head})
 	if gap != nil {
 		s.answer(gapMessage(executionID, gap))
+		if end := s.live.lostEnd(s.context.get(), executionID, gap); end != nil {
+			_ = s.conn.Answer(websocket.Text(end))
+			s.forget(ls)
+			sub.Close()
+			return nil
+		}
 	}
 	s.lag(ls)
 	return nil
@@ -315,7 +322,12 @@ func (ls *logSub) next() ([]byte, place) {
 				Message: "the journal of " + ls.id + " could not be read; subscribe again with the last seq you have"}
 			return websocket.Text(encode(message)), ended
 		case gap != nil:
-			return websocket.Text(encode(gapMessage(ls.id, gap))), behind
+			end := s.live.lostEnd(s.context.get(), ls.id, gap)
+			state := behind
+			if end != nil {
+				state = ended
+			}
+			return websocket.Text(append(encode(gapMessage(ls.id, gap)), end...)), state
 		case n > 0:
 			ls.chunk = min(2*ls.chunk, maxChunk)
 			lines := buf[websocket.Headroom : websocket.Headroom+n]
@@ -324,6 +336,12 @@ func (ls *logSub) next() ([]byte, place) {
 				state = ended
 			}
 			return ls.frame(buf[:websocket.Headroom+n]), state
+		}
+		if !ls.atEnd {
+			ls.atEnd = true
+			if lines, gap := s.live.conclude(s.context.get(), ls.id, ls.sub); gap != nil {
+				return websocket.Text(lines), ended
+			}
 		}
 		// waits must be false before the reader can be offered frames, or a Lags would be lost.
 		ls.session.mu.Lock()

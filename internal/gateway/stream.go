@@ -47,6 +47,7 @@ type streamReader struct {
 	seq   uint64 // the last event given
 	from  uint64
 	over  bool
+	atEnd bool // it has come to the end of what was stored, once
 	buf   []byte
 	greet *protocol.LogsSubscribed // not given yet
 	gap   *journal.Gap             // not given yet
@@ -249,7 +250,7 @@ func (s *stream) next() ([]byte, error) {
 	for range s.readers {
 		// Each has its turn, so that a long catch-up holds up no other execution.
 		s.turn = (s.turn + 1) % len(s.readers)
-		lines, err := s.readers[s.turn].next()
+		lines, err := s.readers[s.turn].next(s)
 		if err != nil || lines != nil {
 			return lines, err
 		}
@@ -257,12 +258,11 @@ func (s *stream) next() ([]byte, error) {
 	return nil, nil
 }
 
-func (r *streamReader) next() ([]byte, error) {
+func (r *streamReader) next(s *stream) ([]byte, error) {
 	if r.gap != nil {
 		g := r.gap
 		r.gap = nil
-		r.seq = g.To
-		return encode(gapMessage(r.id, g)), nil
+		return r.told(s, g), nil
 	}
 	if r.buf == nil {
 		r.buf = make([]byte, minChunk)
@@ -277,8 +277,7 @@ func (r *streamReader) next() ([]byte, error) {
 		case err != nil:
 			return nil, fault.Wrap(protocol.Unavailable, err, "the journal of %s could not be read; come back with your cursor", r.id)
 		case gap != nil:
-			r.seq = gap.To
-			return encode(gapMessage(r.id, gap)), nil
+			return r.told(s, gap), nil
 		case n > 0:
 			lines := r.buf[:n]
 			r.seq += countLines(lines)
@@ -288,9 +287,24 @@ func (r *streamReader) next() ([]byte, error) {
 			}
 			return lines, nil
 		}
+		if !r.atEnd {
+			r.atEnd = true
+			if lines, gap := s.live.conclude(s.ctx, r.id, r.sub); gap != nil {
+				r.seq, r.over = gap.To, true
+				return lines, nil
+			}
+		}
 		if r.sub.Join() {
 			break
 		}
 	}
 	return nil, nil
+}
+
+// told is a gap, with the end behind it when that is lost too.
+func (r *streamReader) told(s *stream, gap *journal.Gap) []byte {
+	r.seq = gap.To
+	end := s.live.lostEnd(s.ctx, r.id, gap)
+	r.over = end != nil
+	return append(encode(gapMessage(r.id, gap)), end...)
 }

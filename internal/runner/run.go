@@ -44,11 +44,11 @@ type run struct {
 	lastByte atomic.Int64 // when the agent last wrote, nanoseconds after began
 
 	idleLooked int64 // when it was last looked whether it is silent, nanoseconds after began; watch's own
-	allGone  atomic.Bool
-	stops    chan stop      // why the agent is to be stopped; the first counts
-	asides   sync.WaitGroup // what is recorded while the watch goes on
-	over     chan struct{}  // closed when nothing is left to record
-	hurried  sync.WaitGroup
+	allGone    atomic.Bool
+	stops      chan stop      // why the agent is to be stopped; the first counts
+	asides     sync.WaitGroup // what is recorded while the watch goes on
+	over       chan struct{}  // closed when nothing is left to record
+	hurried    sync.WaitGroup
 }
 
 // stop is why and how the runner ends the agent.
