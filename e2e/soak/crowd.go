@@ -202,6 +202,10 @@ func (s *site) storming(ctx context.Context, clients int, length time.Duration) 
 				}
 			}
 			given.Add(int64(next - 1))
+			// A runner that was killed ends the execution for all of them early.
+			if next > 1 && !came {
+				back.Add(1)
+			}
 		})
 	}
 	began := time.Now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,7 +22,7 @@ type fault struct {
 
 // planFaults decides what befalls processes in a round. Only a house whose server may fall has it killed.
 func planFaults(random *rand.Rand, length time.Duration, serverFalls bool) []fault {
-	kinds := []func(*rand.Rand, time.Duration) fault{pauseServer, pauseRunners, killRunners, killAgent}
+	kinds := []func(*rand.Rand, time.Duration) fault{pauseServer, pauseRunners, killRunners, killAgent, backup}
 	if serverFalls {
 		kinds = append(kinds, killServer, killServer, killServer, killWhileStarting, killBoth, killEverything, restart)
 	}
@@ -151,6 +152,19 @@ func pauseRunners(random *rand.Rand, length time.Duration) fault {
 		later(ctx, d)
 		for _, r := range paused {
 			_ = r.Signal(syscall.SIGCONT)
+		}
+		return nil
+	}}
+}
+
+// backup copies everything while it changes, and reads the copy against its checksums.
+func backup(*rand.Rand, time.Duration) fault {
+	return fault{name: "backup taken", do: func(ctx context.Context, s *site) error {
+		to := filepath.Join(s.dir, "backup")
+		for _, args := range [][]string{{"backup", to, "--data", s.data()}, {"verify", "--data", to}} {
+			if text, err := s.run(ctx, args...); err != nil {
+				s.wrong("claudeops %s: %v: %s", strings.Join(args, " "), err, text)
+			}
 		}
 		return nil
 	}}

@@ -197,6 +197,14 @@ func (h *house) signal(sig syscall.Signal) {
 	}
 }
 
+// run calls the program's command line and gives what it said.
+func (h *house) run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, h.claudeops, args...)
+	cmd.Env = environ()
+	text, err := cmd.CombinedOutput()
+	return string(text), err
+}
+
 // runner is a process that runs one execution.
 type runner struct {
 	process.ID
@@ -296,7 +304,7 @@ func (h *house) diskBytes() int64 {
 	var sum int64
 	_ = filepath.WalkDir(h.data(), func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
-			return nil //nolint:nilerr // what has gone meanwhile takes nothing
+			return nil // what has gone meanwhile takes nothing
 		}
 		if info, err := d.Info(); err == nil {
 			if st, ok := info.Sys().(*syscall.Stat_t); ok {

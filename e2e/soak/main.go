@@ -23,16 +23,19 @@ func main() {
 	csv := flag.String("csv", "", "file that gets the samples of memory, goroutines, descriptors and disk")
 	dir := flag.String("dir", "", "directory to work in; empty: a temporary one")
 	crowd := flag.Int("crowd", 5000, "clients who are dropped at once in the middle of the run")
+	keep := retention{}
+	flag.DurationVar(&keep.logs, "keep-logs", 5*time.Minute, "how long the lasting house keeps log lines")
+	flag.DurationVar(&keep.executions, "keep-executions", 12*time.Minute, "how long it keeps executions")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := command(ctx, *long, *seed, *csv, *dir, *crowd); err != nil {
+	if err := command(ctx, *long, *seed, *csv, *dir, *crowd, keep); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
 }
 
-func command(ctx context.Context, long time.Duration, seed uint64, csv, dir string, crowd int) (err error) {
+func command(ctx context.Context, long time.Duration, seed uint64, csv, dir string, crowd int, keep retention) (err error) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
@@ -45,7 +48,8 @@ func command(ctx context.Context, long time.Duration, seed uint64, csv, dir stri
 	}
 	c := config{
 		dir: dir, long: long, seed: seed, shortest: 15 * time.Second, longest: 70 * time.Second, executions: 14,
-		storm: 200, bigStorm: crowd, every: time.Minute, out: os.Stdout, csv: io.Discard,
+		storm: 200, bigStorm: crowd, every: time.Minute,
+		keep: keep, out: os.Stdout, csv: io.Discard,
 	}
 	if csv != "" {
 		f, err := os.Create(csv)

@@ -170,6 +170,11 @@ func (s *site) check(ctx context.Context, runs []*run) (totals, error) {
 	for _, r := range runs {
 		s.checkRun(ctx, store, r, &t)
 	}
+	s.checkPast(ctx, runs, &t)
+	s.mu.Lock()
+	t.problems = append(t.problems, s.found...)
+	s.found = nil
+	s.mu.Unlock()
 	if err := s.checkRest(ctx, &t); err != nil {
 		return t, err
 	}
@@ -190,6 +195,7 @@ func (s *site) checkRun(ctx context.Context, store journal.Store, r *run, t *tot
 		t.wrong("%s: its journal: %v", what, err)
 		return
 	}
+	r.kept, r.ended = kept.all, time.Now()
 	// The end it came to.
 	end := endOf(&kept.last)
 	t.ends[end]++

@@ -24,6 +24,7 @@ type site struct {
 	*house
 	name        string
 	serverFalls bool // its server is killed; otherwise it lives as long as the soak, and its curves are judged
+	retention   retention
 	ways        *ways
 	control     *client.Client // ours, to ask and to cancel with
 	out         io.Writer
@@ -34,6 +35,7 @@ type site struct {
 	runs  map[string]*run
 	doom  map[string]bool // executions whose runner we have killed, known to us by then or not
 	dealt map[string]int  // faults, by name
+	found []string        // what was wrong, outside of any execution, since the last round
 	sum   totals
 	// stormed are the events that crowds were given, each client's counted.
 	stormed int64
@@ -45,17 +47,20 @@ type run struct {
 	id       string
 	tally    string // file
 	readings []*reading
+	kept     digest    // what its journal held when it had ended
+	ended    time.Time // when the oracle saw that
+	pinned   bool
 	befell   struct{ agentKilled atomic.Bool }
 	cancel   chan struct{} // closed when it was asked to end
 	err      error
 }
 
-func openSite(ctx context.Context, p programs, dir, name string, serverFalls bool, seed uint64, out io.Writer, args ...string) (*site, error) {
-	h, err := newHouse(p, dir, args...)
+func openSite(ctx context.Context, p programs, dir, name string, serverFalls bool, keep retention, seed uint64, out io.Writer, args ...string) (*site, error) {
+	h, err := newHouse(p, dir, append(args, keep.flags()...)...)
 	if err != nil {
 		return nil, err
 	}
-	s := &site{house: h, name: name, serverFalls: serverFalls, out: out, runs: map[string]*run{}, doom: map[string]bool{}, dealt: map[string]int{}}
+	s := &site{house: h, name: name, serverFalls: serverFalls, retention: keep, out: out, runs: map[string]*run{}, doom: map[string]bool{}, dealt: map[string]int{}}
 	if err := h.defineAll(); err != nil {
 		return nil, err
 	}
@@ -133,6 +138,13 @@ func (s *site) wasLost(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.doom[id]
+}
+
+// wrong notes what is wrong outside of any execution.
+func (s *site) wrong(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = append(s.found, fmt.Sprintf(format, args...))
 }
 
 func (s *site) count(fault string) {

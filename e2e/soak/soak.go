@@ -20,9 +20,10 @@ type config struct {
 	seed uint64
 	// shortest and longest are what a round may take before everything in it is brought to its end.
 	shortest, longest time.Duration
-	executions        int // in a round
-	storm             int // clients who are dropped at once, every fifth round
-	bigStorm          int // the same, once, in the middle of the run; 0: never
+	executions        int       // in a round
+	storm             int       // clients who are dropped at once, every fifth round
+	bigStorm          int       // the same, once, in the middle of the run; 0: never
+	keep              retention // in the house whose server lasts
 	every             time.Duration
 	out, csv          io.Writer
 }
@@ -39,12 +40,13 @@ func soak(ctx context.Context, c config) (totals, error) {
 	for i, kind := range []struct {
 		name  string
 		falls bool
+		keep  retention
 		args  []string
 	}{
-		{"falling", true, nil},
-		{"lasting", false, []string{"--max-running", "12"}},
+		{"falling", true, retention{}, nil},
+		{"lasting", false, c.keep, []string{"--max-running", "12"}},
 	} {
-		s, err := openSite(ctx, c.programs, filepath.Join(c.dir, kind.name), kind.name, kind.falls, c.seed+uint64(i), out, kind.args...)
+		s, err := openSite(ctx, c.programs, filepath.Join(c.dir, kind.name), kind.name, kind.falls, kind.keep, c.seed+uint64(i), out, kind.args...)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
 			break

@@ -385,6 +385,9 @@ func (f *Files) Remove(id string) error {
 
 func (f *Files) remove(id string) error {
 	if err := f.mustExist(id); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			err = errors.Join(err, f.tidy(id))
+		}
 		return err
 	}
 	lock, err := f.lock(id)
@@ -411,6 +414,26 @@ func (f *Files) remove(id string) error {
 		}
 		return errors.Join(errs...)
 	}))
+}
+
+// tidy removes what a Create has left that was killed before there was a journal: a directory with
+// nothing in it but perhaps its lock. One that holds anything else stays.
+func (f *Files) tidy(id string) error {
+	empty := true
+	err := f.layer.Names(id, func(names []string) error {
+		for _, name := range names {
+			empty = empty && name == lockName
+		}
+		return nil
+	})
+	if err != nil || !empty {
+		return nil // there is none, or it is not ours
+	}
+	lock, err := f.lock(id)
+	if err != nil {
+		return nil // a Create is under way
+	}
+	return errors.Join(f.layer.Remove(id+"/"+lockName), f.layer.Remove(id), lock.Close())
 }
 
 // mustExist is ErrNotFound when there is no journal of that id.

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,5 +92,33 @@ func TestReader_IndexComesLater(t *testing.T) {
 	}
 	if a, err := journaltest.Audit(r, k.id, journal.Position{}, make([]byte, 64<<10), nil); err != nil || a.Lost() != journal.BlockEvents {
 		t.Errorf("%+v, %v; want one block lost", a, err)
+	}
+}
+
+// What a Create leaves that is killed before there is a journal goes when the execution is removed, which
+// tells that there is none; a directory that holds anything else is nobody's to remove.
+func TestFiles_RemovesHalfMade(t *testing.T) {
+	t.Parallel()
+	store := newFiles(t)
+	for _, left := range []struct {
+		names []string
+		stays bool
+	}{{nil, false}, {[]string{"lock"}, false}, {[]string{"lock", "something"}, true}} {
+		id := journaltest.NewID()
+		dir := filepath.Dir(fileOf(t, store, id, "x"))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range left.names {
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := store.Remove(id); !errors.Is(err, journal.ErrNotFound) {
+			t.Errorf("with %q in it: %v, want ErrNotFound", left.names, err)
+		}
+		if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) == left.stays {
+			t.Errorf("with %q in it the directory stays: %v, want %v", left.names, err == nil, left.stays)
+		}
 	}
 }
