@@ -24,8 +24,8 @@ func main() {
 	dir := flag.String("dir", "", "directory to work in; empty: a temporary one")
 	crowd := flag.Int("crowd", 5000, "clients who are dropped at once in the middle of the run")
 	keep := retention{}
-	flag.DurationVar(&keep.logs, "keep-logs", 5*time.Minute, "how long the lasting house keeps log lines")
-	flag.DurationVar(&keep.executions, "keep-executions", 12*time.Minute, "how long it keeps executions")
+	flag.DurationVar(&keep.logs, "keep-logs", 8*time.Minute, "how long the lasting house keeps log lines")
+	flag.DurationVar(&keep.executions, "keep-executions", 15*time.Minute, "how long it keeps executions")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

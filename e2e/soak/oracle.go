@@ -195,7 +195,7 @@ func (s *site) checkRun(ctx context.Context, store journal.Store, r *run, t *tot
 		t.wrong("%s: its journal: %v", what, err)
 		return
 	}
-	r.kept, r.ended = kept.all, time.Now()
+	r.kept, r.ended = kept.all, kept.last.Timestamp.Time
 	// The end it came to.
 	end := endOf(&kept.last)
 	t.ends[end]++

@@ -48,7 +48,7 @@ type run struct {
 	tally    string // file
 	readings []*reading
 	kept     digest    // what its journal held when it had ended
-	ended    time.Time // when the oracle saw that
+	ended    time.Time // as its last event says
 	pinned   bool
 	befell   struct{ agentKilled atomic.Bool }
 	cancel   chan struct{} // closed when it was asked to end
