@@ -4,17 +4,18 @@ import { expect, Server, signIn, test } from "./server.ts";
 
 const folder = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
 
+const SIZES = {
+  wide: { viewport: { width: 1280, height: 820 } },
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+} as const;
+
 test("every page, light and dark, wide and narrow", async ({ browser }) => {
   const server = await Server.open({ definitions: "demo" });
   try {
     for (const shot of await stage(browser, server)) {
       for (const colorScheme of ["light", "dark"] as const) {
         for (const size of ["wide", "phone"] as const) {
-          const context = await browser.newContext(
-            size === "wide"
-              ? { colorScheme, viewport: { width: 1280, height: 820 } }
-              : { colorScheme, viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
-          );
+          const context = await browser.newContext({ colorScheme, ...SIZES[size] });
           const page = await context.newPage();
           if (shot.name !== "sign-in") await signIn(page, server);
           await page.goto(`${server.url}${shot.path}`);
@@ -41,14 +42,19 @@ const settle = (page: Page) => page.waitForTimeout(9000);
 
 async function stage(browser: Browser, server: Server): Promise<Shot[]> {
   // The very first page, while nothing has run.
-  for (const colorScheme of ["light", "dark"] as const) {
-    const context = await browser.newContext({ colorScheme, viewport: { width: 1280, height: 820 } });
+  for (const [colorScheme, size] of [
+    ["light", "wide"],
+    ["dark", "wide"],
+    ["light", "phone"],
+    ["dark", "phone"],
+  ] as const) {
+    const context = await browser.newContext({ colorScheme, ...SIZES[size] });
     const page = await context.newPage();
     await signIn(page, server);
     await page.goto(`${server.url}/`);
     await expect(page.getByRole("button", { name: "Check this machine" })).toBeVisible();
     await settle(page);
-    await page.screenshot({ path: `${folder}first-run-${colorScheme}-wide.png` });
+    await page.screenshot({ path: `${folder}first-run-${colorScheme}-${size}.png` });
     await context.close();
   }
   // The machine that takes the pictures is busy with it; a disk that fills up is the better example.
@@ -109,6 +115,11 @@ async function stage(browser: Browser, server: Server): Promise<Shot[]> {
       name: "history",
       path: "/executions",
       act: async (page) => expect(page.getByRole("table").getByRole("row").nth(5)).toBeVisible(),
+    },
+    {
+      name: "lines",
+      path: "/executions?in=lines&q=catchUp",
+      act: async (page) => expect(page.getByText(/lines in \d+ runs?/)).toBeVisible(),
     },
     {
       name: "agents",

@@ -30,14 +30,15 @@ export default function ExecutionPage(): ReactNode {
   const { record, loading, error, refresh } = useExecution(id);
   useTitle(record ? `${MARKS[record.status] ?? ""} ${record.agentType}` : "");
   if (!record) {
+    const gone = !error || ("code" in error && error.code === "not_found");
     return (
       <main id="main" className="w-full max-w-[1180px] mx-auto px-4 py-8">
         {loading ? (
           <p className="text-ink-3">Loading…</p>
         ) : (
           <Notice
-            title="This execution can't be shown"
-            tone="failed"
+            title={gone ? "There is no such execution" : "This execution can't be shown"}
+            {...(gone ? {} : { tone: "failed" })}
             actions={
               <>
                 <button type="button" className="cops-button" onClick={() => void refresh()}>
@@ -49,7 +50,7 @@ export default function ExecutionPage(): ReactNode {
               </>
             }
           >
-            <p>{error?.message ?? "There is none with this id."}</p>
+            <p>{gone ? `None has the id ${id}; or it was removed since.` : error.message}</p>
           </Notice>
         )}
       </main>

@@ -175,7 +175,7 @@ export default function History(): ReactNode {
           options={SPANS.map(([key, name]) => [key, name])}
           all="Any time"
         />
-        <span className="sm:ml-auto flex gap-2 justify-end">
+        <span className={`sm:ml-auto flex gap-2 justify-end ${inLines ? "col-span-2" : ""}`}>
           {filtered && (
             <button
               type="button"

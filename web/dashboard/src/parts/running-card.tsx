@@ -43,7 +43,7 @@ export function RunningCard({ record, tail }: RunningCardProps): ReactNode {
         <Link
           to="/executions/$id"
           params={{ id: record.executionId }}
-          className="cops-button hidden sm:block"
+          className="cops-button hidden sm:inline-flex"
         >
           Open
         </Link>
