@@ -46,3 +46,6 @@ func SealAnyhow(ctx context.Context, f *Files, id string) error {
 func TrimAnyhow(ctx context.Context, f *Files, id string, upTo uint64) (int64, error) {
 	return f.trim(ctx, id, upTo, func(*reader) error { return nil })
 }
+
+// MaxFrame is the most plain bytes of a frame.
+const MaxFrame = maxFrame

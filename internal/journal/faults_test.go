@@ -53,6 +53,27 @@ func (l *faultyLayer) fail(op, name string, written int, err error) {
 	})
 }
 
+func (l *faultyLayer) Open(name string) (journal.File, error) {
+	if _, err := l.call("read", name); err != nil {
+		return nil, err
+	}
+	return l.Layer.Open(name)
+}
+
+func (l *faultyLayer) Rename(from, to string) error {
+	if _, err := l.call("rename", to); err != nil {
+		return err
+	}
+	return l.Layer.Rename(from, to)
+}
+
+func (l *faultyLayer) Remove(name string) error {
+	if _, err := l.call("remove", name); err != nil {
+		return err
+	}
+	return l.Layer.Remove(name)
+}
+
 func (l *faultyLayer) Mkdir(name string) error {
 	if _, err := l.call("mkdir", name); err != nil {
 		return err

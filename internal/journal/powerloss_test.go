@@ -25,9 +25,11 @@ type forgetfulLayer struct {
 	journal.Layer
 	dir string
 
-	mu    sync.Mutex
-	files map[string]*forgetfulContents
-	named map[string]bool // names whose directory has been synced since
+	mu      sync.Mutex
+	files   map[string]*forgetfulContents // as names are now
+	durable map[string]*forgetfulContents // as they were when their directory was synced last
+	renamed []nameChange                  // since, in order
+	named   map[string]bool               // directories whose own directory has been synced since
 
 	left  int    // so many changes and syncs are let pass before the plug is pulled
 	syncs bool   // or only syncs of data are counted
@@ -47,6 +49,17 @@ func (l *forgetfulLayer) nextLocked(dataSync bool) {
 // Lock takes no lock: a writer that was killed can't let go of it here.
 func (l *forgetfulLayer) Lock(string, string) (journal.Lock, string, error) {
 	return io.NopCloser(nil), "", nil
+}
+
+// nameChange is a change to the names in a directory.
+type nameChange struct {
+	dir  string
+	make func(map[string]*forgetfulContents)
+}
+
+func (l *forgetfulLayer) renameLocked(dir string, change func(map[string]*forgetfulContents)) {
+	change(l.files)
+	l.renamed = append(l.renamed, nameChange{dir, change})
 }
 
 type forgetfulContents struct {
@@ -72,6 +85,7 @@ func newForgetful(t *testing.T, dir string) (*journal.Files, *forgetfulLayer) {
 		t.Fatal(err)
 	}
 	l := &forgetfulLayer{Layer: quickLayer{disk}, dir: executions, files: map[string]*forgetfulContents{}, named: map[string]bool{}}
+	defer func() { l.durable = maps.Clone(l.files) }()
 	err = filepath.WalkDir(executions, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || name == executions {
 			return err
@@ -108,15 +122,36 @@ func (l *forgetfulLayer) SyncDir(name string) error {
 	for _, e := range entries {
 		l.named[path.Join(name, e.Name())] = true
 	}
+	var left []nameChange
+	for _, c := range l.renamed {
+		if c.dir == name {
+			c.make(l.durable)
+		} else {
+			left = append(left, c)
+		}
+	}
+	l.renamed = left
 	return err
 }
 
 func (l *forgetfulLayer) Remove(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.files, name)
-	delete(l.named, name)
+	l.nextLocked(false)
+	l.renameLocked(path.Dir(name), func(names map[string]*forgetfulContents) { delete(names, name) })
 	return l.Layer.Remove(name)
+}
+
+func (l *forgetfulLayer) Rename(from, to string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nextLocked(false)
+	contents := l.files[from]
+	l.renameLocked(path.Dir(from), func(names map[string]*forgetfulContents) {
+		delete(names, from)
+		names[to] = contents
+	})
+	return l.Layer.Rename(from, to)
 }
 
 func (l *forgetfulLayer) Create(name string) (journal.File, error) {
@@ -126,8 +161,9 @@ func (l *forgetfulLayer) Create(name string) (journal.File, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.files[name] = &forgetfulContents{}
-	return &forgetfulFile{f, l, name}, nil
+	contents := &forgetfulContents{}
+	l.renameLocked(path.Dir(name), func(names map[string]*forgetfulContents) { names[name] = contents })
+	return &forgetfulFile{f, l, name, contents}, nil
 }
 
 func (l *forgetfulLayer) Change(name string) (journal.File, error) {
@@ -135,21 +171,23 @@ func (l *forgetfulLayer) Change(name string) (journal.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &forgetfulFile{f, l, name}, nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &forgetfulFile{f, l, name, l.files[name]}, nil
 }
 
 type forgetfulFile struct {
 	journal.File
-	layer *forgetfulLayer
-	name  string
+	layer    *forgetfulLayer
+	name     string
+	contents *forgetfulContents
 }
 
 func (f *forgetfulFile) changed(c change) {
 	f.layer.mu.Lock()
 	defer f.layer.mu.Unlock()
 	f.layer.nextLocked(false)
-	contents := f.layer.files[f.name]
-	contents.since = append(contents.since, c)
+	f.contents.since = append(f.contents.since, c)
 }
 
 func (f *forgetfulFile) WriteAt(p []byte, off int64) (int, error) {
@@ -166,11 +204,10 @@ func (f *forgetfulFile) Sync() error {
 	f.layer.mu.Lock()
 	defer f.layer.mu.Unlock()
 	f.layer.nextLocked(path.Base(f.name) == journal.DataName)
-	contents := f.layer.files[f.name]
-	for _, c := range contents.since {
-		contents.durable = c.apply(contents.durable)
+	for _, c := range f.contents.since {
+		f.contents.durable = c.apply(f.contents.durable)
 	}
-	contents.since = nil
+	f.contents.since = nil
 	return nil
 }
 
@@ -190,15 +227,23 @@ func (c *change) apply(b []byte) []byte {
 func (l *forgetfulLayer) pullPlugLocked(t *testing.T, random *rand.Rand) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	for _, name := range slices.Sorted(maps.Keys(l.files)) {
-		if (!l.named[name] || !l.named[path.Dir(name)]) && random.IntN(2) == 0 {
+	// Of the changes to names some are left: the first ones, or any.
+	names := maps.Clone(l.durable)
+	inOrder, upTo := random.IntN(2) == 0, random.IntN(len(l.renamed)+1)
+	for i, c := range l.renamed {
+		if inOrder && i < upTo || !inOrder && random.IntN(2) == 0 {
+			c.make(names)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !l.named[path.Dir(name)] && random.IntN(2) == 0 {
 			continue
 		}
 		target := filepath.Join(dir, "executions", name)
 		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(target, l.files[name].left(random), 0o600); err != nil {
+		if err := os.WriteFile(target, names[name].left(random), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,6 +30,7 @@ var children = map[string]func(args []string) error{
 	"hold":  childHold,
 	"modes": childModes,
 	"fill":  childFill,
+	"seal":  childSeal,
 }
 
 func TestMain(m *testing.M) {
