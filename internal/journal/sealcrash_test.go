@@ -103,9 +103,9 @@ func TestSeal_PowerLoss(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	pulls, states := 0, map[string]int{}
-	for run := range 40 {
+	for run := range 25 {
 		random := rand.New(rand.NewPCG(seed, uint64(run)))
-		n := 1 + random.Uint64N(3000)
+		n := 1 + random.Uint64N(2200)
 		dir := t.TempDir()
 		id := newEnded(t, openFiles(t, dir), n)
 		line := endedLine(id, n)
@@ -191,7 +191,7 @@ func childSeal(args []string) error {
 // A process that is killed while it seals leaves journals that can be read, and that the next one seals.
 func TestSeal_Killed(t *testing.T) {
 	t.Parallel()
-	const n, executions = 2200, 12
+	const n, executions = 1500, 8
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()

@@ -15,8 +15,8 @@ const (
 	tempName   = "events.zst.tmp"
 )
 
-// sealed is a sealed journal as a source. What can't be decoded reads as zeros, as lost pages of a
-// plain file do: checksums and the look of the lines show it, to whoever reads.
+// sealed is a sealed journal as a source. What can't be decoded reads as zeros and a newline, much as
+// lost pages of a plain file do: checksums and the look of the lines show it, to whoever reads.
 type sealed struct {
 	id       string
 	key      uint32
@@ -217,8 +217,7 @@ func (s *sealed) fill(frames []placed, side int, decode decodeFunc, p []byte, of
 		var err error
 		switch {
 		case i == len(frames):
-			clear(p)
-			return errFrame
+			n, err = len(p), errFrame
 		case frames[i].start > off:
 			n, err = int(min(int64(len(p)), frames[i].start-off)), errFrame
 		default:
@@ -232,6 +231,9 @@ func (s *sealed) fill(frames []placed, side int, decode decodeFunc, p []byte, of
 		}
 		if errors.Is(err, errFrame) {
 			clear(p[:n])
+			if n > 0 && i < len(frames) && off+int64(n) == frames[i].start || i > 0 && off+int64(n) == frames[i-1].end() {
+				p[n-1] = '\n' // lest what follows looks like the end of a line
+			}
 			damage = err
 		} else if err != nil {
 			return err

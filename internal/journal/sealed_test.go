@@ -227,8 +227,8 @@ func TestSeal_Refuses(t *testing.T) {
 func TestSeal_WhileRead(t *testing.T) {
 	t.Parallel()
 	store := newFiles(t)
-	const n = 9000
-	for range 4 {
+	const n = 6000
+	for range 2 {
 		id := newEnded(t, store, n)
 		sealed := make(chan struct{})
 		var readers sync.WaitGroup

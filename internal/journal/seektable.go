@@ -102,7 +102,7 @@ func decodeTable(b []byte, size int64) ([]frame, bool) {
 // next one: before is what lies in front of the first such place, behind what follows the last. What
 // lies between two of them is given up, for nothing says where it belongs.
 func walkFrames(r io.ReaderAt, size int64) (before, behind []frame, err error) {
-	found := &before
+	found, holed := &before, false
 	for at := int64(0); at < size; {
 		f, ok, err := measureFrame(r, at, size)
 		if err != nil {
@@ -112,8 +112,11 @@ func walkFrames(r io.ReaderAt, size int64) (before, behind []frame, err error) {
 			if at, err = nextMagic(r, at+1, size); err != nil {
 				return nil, nil, err
 			}
-			behind, found = nil, &behind
+			holed = true // if anything follows
 			continue
+		}
+		if holed {
+			behind, found, holed = nil, &behind, false
 		}
 		*found = append(*found, f)
 		at += int64(f.stored)

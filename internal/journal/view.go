@@ -160,6 +160,9 @@ func (v *view) found(known int, found []block, head Position, size int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.blocks = append(v.blocks[:known], found...)
+	if v.sealed != nil && head.Seq < v.sealed.trailer.events {
+		head = Position{v.sealed.trailer.events, size} // its end is damaged, but not forgotten
+	}
 	v.head, v.size = head, size
 }
 
