@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -29,7 +30,7 @@ func TestBackup_killed_while_agents_write(t *testing.T) {
 	const kills = 10
 	s := seed(t)
 	random := rand.New(rand.NewPCG(s, 1))
-	w := newWorld(t)
+	w := newWorld(t, "--seal-after", "0") // so that journals are sealed while they are copied
 	w.define("flood", fmt.Sprintf("command: [TESTAGENT, -count, '30000', -seed, '%d']\n", s))
 	w.define("writer", fmt.Sprintf("command: [TESTAGENT, -rate, '5000', -seed, '%d']\n", s))
 	w.define("sleeper", "concurrency: 1\ncommand: [sleep, '1000']\n")
@@ -226,6 +227,9 @@ func (r *world) compare(original *world, seed uint64) comparison {
 func (w *world) bytes(id string) []byte {
 	w.t.Helper()
 	b, err := os.ReadFile(filepath.Join(w.dir, "executions", id, "events.ndjson"))
+	if errors.Is(err, fs.ErrNotExist) { // sealed
+		b, err = unseal(filepath.Join(w.dir, "executions", id, "events.zst"))
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
