@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"strings"
 	"time"
 
 	"claudeops/internal/agent"
@@ -37,20 +36,21 @@ func (k keeping) Ended(ctx context.Context) iter.Seq2[retention.Ended, error] {
 	}
 }
 
-// Sizes counts the files there are. What of them is the journal begins with "events.".
+// Sizes counts the files there are; of them the journal knows its own.
 func (k keeping) Sizes(id string) (all, logs int64, err error) {
 	dir, err := k.store.Dir(id)
 	if err != nil {
 		return 0, 0, err
 	}
-	err = fs.WalkDir(os.DirFS(dir), ".", func(path string, entry fs.DirEntry, err error) error {
+	usage, err := k.store.Usage(id)
+	if err != nil && !errors.Is(err, journal.ErrNotFound) {
+		return 0, 0, err
+	}
+	err = fs.WalkDir(os.DirFS(dir), ".", func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
 			var info fs.FileInfo
 			if info, err = entry.Info(); err == nil {
 				all += info.Size()
-				if strings.HasPrefix(path, "events.") {
-					logs += info.Size()
-				}
 			}
 		}
 		if errors.Is(err, fs.ErrNotExist) {
@@ -61,7 +61,7 @@ func (k keeping) Sizes(id string) (all, logs int64, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("find the size of execution %s: %w", id, err)
 	}
-	return all, logs, nil
+	return all, usage.Stored, nil
 }
 
 func (k keeping) Remove(ctx context.Context, id string) error { return k.supervisor.Remove(ctx, id) }

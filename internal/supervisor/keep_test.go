@@ -1,6 +1,7 @@
 package supervisor_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"claudeops/internal/execution"
 	"claudeops/internal/fault"
@@ -317,7 +320,7 @@ func actRemover(args []string) int {
 	}
 	defer x.Close()
 	s, err := supervisor.Open(supervisor.Options{
-		DataDir: dataDir, Executable: "none", Catalogue: &catalogue{}, Store: trimming(store), Index: x,
+		DataDir: dataDir, Executable: "none", Catalogue: &catalogue{}, Store: store, Index: x,
 		Reached: func(reached string) {
 			if reached == step {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -364,13 +367,7 @@ func TestRemove_killed_at_each_step(t *testing.T) {
 				id, other := w.ended(s, "free"), w.ended(s, "free")
 				w.removeAndDie(id, "all", step)
 				if reindexed {
-					store, err := journal.OpenDir(w.dir)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if err := errors.Join(index.Rebuild(t.Context(), store, filepath.Join(w.dir, "index.sqlite")), store.Close()); err != nil {
-						t.Fatal(err)
-					}
+					w.reindex()
 				}
 				s = w.start()
 				if step == supervisor.StepMarked {
@@ -419,5 +416,163 @@ func TestRecord_of_what_is_pinned_and_removed_at_once_is_one_or_the_other(t *tes
 	t.Log(outcomes)
 }
 
-// trimming is a store whose journals can give up log lines.
-func trimming(store *journal.Files) journal.Store { return store }
+// withoutLogs is what an execution's readers get, from its first event on.
+func (w *world) withoutLogs(s *server, id string) (types []string, gaps []journal.Gap) {
+	w.t.Helper()
+	r, err := s.store.Open(id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer r.Close()
+	buf := make([]byte, 64<<10)
+	for at := (journal.Position{}); ; {
+		n, next, gap, err := r.Read(at, journal.Position{}, buf)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if gap != nil {
+			gaps = append(gaps, *gap)
+		}
+		if n == 0 && gap == nil {
+			return types, gaps
+		}
+		for line := range bytes.Lines(buf[:n]) {
+			types = append(types, journal.TypeOf(line))
+		}
+		at = next
+	}
+}
+
+// checkWithoutLogs checks that an execution is whole but for its log lines.
+func (w *world) checkWithoutLogs(s *server, id string, before execution.Record) {
+	w.t.Helper()
+	rec := s.get(w.t, id)
+	if rec.LogsRemovedAt == nil {
+		w.t.Error("its record does not say that its log lines are gone")
+	}
+	rec.LogsRemovedAt = nil
+	if diff := cmp.Diff(before, rec); diff != "" {
+		w.t.Errorf("its record has changed: -before +after\n%s", diff)
+	}
+	types, gaps := w.withoutLogs(s, id)
+	if want := []string{execution.TypeQueued, execution.TypeStarted, execution.TypeCompleted}; !slices.Equal(types, want) {
+		w.t.Errorf("left are %v, want %v", types, want)
+	}
+	if want := []journal.Gap{{From: 3, To: 22, Reason: journal.GapRetention}}; !slices.Equal(gaps, want) {
+		w.t.Errorf("gaps are %v, want %v", gaps, want)
+	}
+}
+
+func TestRemoveLogs(t *testing.T) {
+	t.Parallel()
+
+	t.Run("keeps_the_rest", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		id := w.ended(s, "free")
+		before := s.get(t, id)
+		if _, err := s.RemoveLogs(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		w.checkWithoutLogs(s, id, before)
+		if freed, err := s.RemoveLogs(t.Context(), id); err != nil || freed != 0 {
+			t.Errorf("again it frees %d, %v", freed, err)
+		}
+		w.stop()
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			_ = os.Remove(filepath.Join(w.dir, "index.sqlite"+suffix))
+		}
+		s = w.start()
+		w.checkWithoutLogs(s, id, before)
+		for e, err := range s.Ended(t.Context()) {
+			if err != nil || !e.LogsRemoved {
+				t.Errorf("retention sees %+v, %v", e, err)
+			}
+		}
+		if err := s.Remove(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+		w.checkGone(s, id)
+	})
+
+	t.Run("refuses_what_is_not_over", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		pinned := w.ended(s, "free")
+		runs, waits := s.execute(t, "one"), s.execute(t, "one")
+		s.untilStatus(t, runs, execution.Running)
+		if _, err := s.Pin(t.Context(), pinned, "me", true); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{pinned, runs, waits} {
+			if _, err := s.RemoveLogs(t.Context(), id); fault.CodeOf(err) != protocol.Conflict {
+				t.Errorf("of %s it gives %v", id, err)
+			}
+		}
+		if types := w.journalTypes(pinned); len(types) != 23 {
+			t.Errorf("of the pinned one there is %v", types)
+		}
+	})
+
+	t.Run("leaves_what_others_work_on_for_later", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		s := w.start()
+		id := w.ended(s, "free")
+		writer, _, err := s.store.Append(id) // has its lock
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer writer.Close()
+		if _, err := s.RemoveLogs(t.Context(), id); fault.CodeOf(err) != protocol.Conflict {
+			t.Errorf("it gives %v", err)
+		}
+		if err := s.Remove(t.Context(), id); fault.CodeOf(err) != protocol.Conflict {
+			t.Errorf("removing it gives %v", err)
+		}
+		if s.get(t, id).LogsRemovedAt != nil || !slices.Contains(s.touchable(t), id) {
+			t.Error("it is not as it was")
+		}
+	})
+}
+
+// Whatever step the removal of log lines dies at, doing it again finishes it.
+func TestRemoveLogs_killed_at_each_step(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{supervisor.StepTrimmed, supervisor.StepTrimNoted} {
+		for _, reindexed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s_reindexed_%v", step, reindexed), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				s := w.start()
+				id := w.ended(s, "free")
+				before := s.get(t, id)
+				w.removeAndDie(id, "logs", step)
+				if reindexed {
+					w.reindex()
+				}
+				s = w.start()
+				if rec := s.get(t, id); rec.Status != execution.Completed || rec.Cost != before.Cost {
+					t.Errorf("after the start it is %+v", rec)
+				}
+				if _, err := s.RemoveLogs(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+				w.checkWithoutLogs(s, id, before)
+			})
+		}
+	}
+}
+
+func (w *world) reindex() {
+	w.t.Helper()
+	store, err := journal.OpenDir(w.dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := errors.Join(index.Rebuild(w.t.Context(), store, filepath.Join(w.dir, "index.sqlite")), store.Close()); err != nil {
+		w.t.Fatal(err)
+	}
+}
