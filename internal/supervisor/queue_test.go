@@ -170,3 +170,58 @@ func TestQueue(t *testing.T) {
 		}
 	})
 }
+
+// TestHold: while the queue is held nothing starts, what is new is accepted, and whoever looks is told
+// why; then everything goes on by itself, in its order.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.open()
+	const why = "the disk is nearly full"
+	s.Hold(why) // before anything could have been started
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first := s.execute(t, "one")
+	rec, _, err := s.Execute(t.Context(), supervisor.Request{AgentType: "free", Trigger: me})
+	if err != nil || rec.Status != execution.Queued || rec.QueueReason != why || rec.QueuePosition == 0 {
+		t.Fatalf("accepted as %+v, %v", rec, err)
+	}
+	second := rec.ExecutionID
+	page, err := s.List(t.Context(), index.Filter{})
+	if err != nil || len(page.Executions) != 2 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	for _, rec := range append(page.Executions, s.get(t, first)) {
+		if rec.Status != execution.Queued || rec.QueueReason != why {
+			t.Errorf("%s is %s, because %q", rec.ExecutionID, rec.Status, rec.QueueReason)
+		}
+	}
+	w.machine.set(func(m *machine) {
+		if s.Held() != why || len(m.spawns) != 0 {
+			t.Errorf("held by %q, started are %v", s.Held(), m.spawns)
+		}
+	})
+	// One that waits can be cancelled as ever.
+	third := s.execute(t, "free")
+	if rec, err := s.Cancel(t.Context(), third, "me", ""); err != nil || rec.Status != execution.Cancelled {
+		t.Errorf("cancelled as %s, %v", rec.Status, err)
+	}
+	s.Hold("")
+	for _, id := range []string{first, second} {
+		if rec := s.untilStatus(t, id, execution.Running); rec.QueueReason != "" {
+			t.Errorf("%s runs, and has the reason %q", id, rec.QueueReason)
+		}
+	}
+	// What runs is not touched by a hold, and holds its place.
+	s.Hold(why)
+	waits := s.execute(t, "one")
+	w.machine.runner(first).complete()
+	s.untilStatus(t, first, execution.Completed)
+	if rec := s.get(t, waits); rec.Status != execution.Queued || rec.QueueReason != why {
+		t.Errorf("%s is %s, because %q", waits, rec.Status, rec.QueueReason)
+	}
+	// The next server holds nothing of its own.
+	s = w.start()
+	s.untilStatus(t, waits, execution.Running)
+}
