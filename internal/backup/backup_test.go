@@ -430,6 +430,39 @@ func TestTake_on_a_full_disk(t *testing.T) {
 	}
 }
 
+// A backup that was ended before it had copied anything is begun again, on a file system of its own, too.
+func TestTake_begins_where_little_is(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.end(h.begin(1))
+	for _, left := range [][]string{{"executions"}, {"lock", "executions"}, {"lost+found"}, {"executions", "files-1", ".manifest.ndjson-123"}} {
+		to := t.TempDir()
+		for _, name := range left {
+			if err := os.Mkdir(filepath.Join(to, name), 0o755); name != "lock" && err != nil {
+				t.Fatal(err)
+			}
+		}
+		if slices.Contains(left, "lock") {
+			if err := errors.Join(os.Remove(filepath.Join(to, "lock")), os.WriteFile(filepath.Join(to, "lock"), nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if taken := h.take(to); taken.Executions != 1 {
+			t.Errorf("%v: %+v", left, taken)
+		}
+		into := t.TempDir()
+		if err := os.Mkdir(filepath.Join(into, "lost+found"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_, err := backup.Restore(t.Context(), backup.RestoreOptions{
+			Source: to, Target: into, Unfinished: supervisor.MarkRestored, Index: func(context.Context, string) error { return nil },
+		})
+		if _, there := os.Stat(filepath.Join(into, "lost+found")); err != nil || there != nil {
+			t.Errorf("%v, %v", err, there)
+		}
+	}
+}
+
 // Whatever is written while it copies: an execution is copied up to a whole event.
 func TestTake_while_everything_changes(t *testing.T) {
 	t.Parallel()

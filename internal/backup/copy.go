@@ -42,10 +42,22 @@ func openOutput(path string) (output, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Chmod(0o600); err != nil {
+	info, err := f.Stat()
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = private(path, f.Chmod(0o600))
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// private says what to do when a file or directory can't be kept from others.
+func private(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("others could read %s, and that can't be changed: %w; take a directory of your own, or mount file systems without modes with umask=077", path, err)
 }
 
 // copy copies the first limit bytes of src. Of what is in the target already, the first
@@ -141,7 +153,11 @@ func makeDir(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
-	return os.Chmod(path, 0o700)
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return private(path, os.Chmod(path, 0o700))
 }
 
 // removeAll removes files that are there.

@@ -125,6 +125,12 @@ func places(source, target string) (string, string, error) {
 	if target, err = filepath.Abs(target); err != nil {
 		return "", "", err
 	}
+	if real, err := filepath.EvalSymlinks(source); err == nil {
+		source = real
+	}
+	if real, err := filepath.EvalSymlinks(target); err == nil {
+		target = real
+	}
 	info, err := os.Stat(source)
 	if err != nil || !info.IsDir() {
 		return "", "", fmt.Errorf("there is no data directory %s; name it with --data", source)
@@ -140,16 +146,28 @@ func places(source, target string) (string, string, error) {
 // prepareTarget makes the place, or makes sure that it is one for backups.
 func (t *taker) prepareTarget() error {
 	entries, err := os.ReadDir(t.Target)
-	switch {
-	case err == nil && len(entries) > 0 && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == ManifestName || e.Name() == partialName }):
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !ours(e.Name()) }) {
 		return fmt.Errorf("%s holds something that is no backup; name a directory that is empty or does not exist", t.Target)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
 	}
-	if err := makeDir(filepath.Join(t.Target, executionsName)); err != nil {
-		return err
+	for _, dir := range []string{t.Target, filepath.Join(t.Target, executionsName)} {
+		if err := makeDir(dir); err != nil {
+			return err
+		}
 	}
-	return os.Chmod(t.Target, 0o700)
+	return nil
+}
+
+// ours says whether a backup has an entry of that name, whole or not. lost+found is on every file
+// system of some kinds.
+func ours(name string) bool {
+	switch name {
+	case ManifestName, partialName, lockName, executionsName, "lost+found":
+		return true
+	}
+	return strings.HasPrefix(name, "files-") || strings.HasPrefix(name, "agents-") || strings.HasPrefix(name, "."+ManifestName)
 }
 
 // readEarlier reads what is there of earlier backups.
@@ -711,7 +729,7 @@ func (t *taker) prune(touched []*Execution) error {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if (strings.HasPrefix(name, "files-") || strings.HasPrefix(name, "agents-")) && name != t.next.filesDir() && name != t.next.agentsDir() {
+		if strings.HasPrefix(name, "."+ManifestName) || (strings.HasPrefix(name, "files-") || strings.HasPrefix(name, "agents-")) && name != t.next.filesDir() && name != t.next.agentsDir() {
 			gone = append(gone, filepath.Join(t.Target, name))
 		}
 	}

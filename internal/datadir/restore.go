@@ -3,13 +3,18 @@ package datadir
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // restoringName marks a directory that is being filled from a backup. While it is there nobody can
 // use the directory, except to begin again.
 const restoringName = "restoring"
+
+// lostName is what every file system of some kinds has at its top, which a data directory may be.
+const lostName = "lost+found"
 
 func restoringPath(dir string) string { return filepath.Join(dir, restoringName) }
 
@@ -45,6 +50,7 @@ func OpenEmpty(path string) (*Dir, error) {
 // It changes nothing of such a directory.
 func makeEmptyable(path string) error {
 	entries, err := os.ReadDir(path)
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == lostName })
 	if err == nil && len(entries) > 0 {
 		if _, err := os.Lstat(lockPath(path)); err == nil {
 			// Who holds it is better told than that it is not empty.
@@ -75,7 +81,7 @@ func (d *Dir) empty() error {
 		return err
 	}
 	for _, entry := range entries {
-		if name := entry.Name(); name != "lock" && name != restoringName {
+		if name := entry.Name(); name != "lock" && name != restoringName && name != lostName {
 			if err := os.RemoveAll(filepath.Join(d.path, name)); err != nil {
 				return fmt.Errorf("remove what an interrupted restore has left: %w", err)
 			}
