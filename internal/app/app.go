@@ -105,7 +105,8 @@ func (a *App) open() (err error) {
 	a.supervisor, err = supervisor.Open(supervisor.Options{
 		DataDir: a.dir.Path(), Executable: c.Executable, Catalogue: a.catalogue, Store: a.store, Index: a.index,
 		Log: a.log, MaxRunning: c.MaxRunning, MaxQueued: maxQueued(c.Limits),
-		Bound: func(user, id string) { a.gateway.EndWithCaller(user, id) },
+		Bound:   func(user, id string) { a.gateway.EndWithCaller(user, id) },
+		Changed: func(id string) { a.gateway.Forget(id) },
 	})
 	if err != nil {
 		return err

@@ -112,7 +112,7 @@ func (a *App) openKeeper() (err error) {
 	a.keeper, err = retention.New(retention.Options{
 		Executions: keeping{a.supervisor, a.store},
 		Policy:     func() retention.Policy { return policy(a.config.Retention, a.catalogue.List()) },
-		Interval:   a.config.RetentionInterval, Log: a.log,
+		Interval:   a.config.RetentionInterval, Sweep: a.store.Sweep, Log: a.log,
 		Audit: func(by retention.Actor, r retention.Removal, err error) { recordRemoval(a.audit, by, r, err) },
 	})
 	return err
@@ -203,7 +203,7 @@ func OpenRecord(ctx context.Context, config Config) (_ *Record, err error) {
 	}
 	r.close = append(r.close, func() error { return s.Stop(context.Background()) })
 	r.Keeper, err = retention.New(retention.Options{
-		Executions: keeping{s, store}, Policy: func() retention.Policy { return rules }, Log: config.Log,
+		Executions: keeping{s, store}, Policy: func() retention.Policy { return rules }, Sweep: store.Sweep, Log: config.Log,
 		Audit: func(by retention.Actor, removal retention.Removal, err error) { recordRemoval(log, by, removal, err) },
 	})
 	return r, err

@@ -478,3 +478,54 @@ func TestEndsExecution(t *testing.T) {
 		}
 	}
 }
+
+// TestHub_Forget: who reads a journal that is removed reads it to its end; who comes after that does not
+// find it.
+func TestHub_Forget(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	m.publish(500)
+	m.append(eventLine("execution:completed", 501))
+	removed := false
+	h := feed.New(feed.Options{Source: m, Journals: journalsFunc(func(id string) (journal.Reader, error) {
+		if removed {
+			return nil, journal.ErrNotFound
+		}
+		return m.Open(id)
+	})})
+	defer h.Close()
+	slow, _, _, _, err := h.Subscribe(testID, feed.Start{}, feed.NewPuller())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	buf := make([]byte, 4096)
+	read := 0
+	fill := func() bool {
+		n, gap, err := slow.Fill(buf)
+		if err != nil || gap != nil {
+			t.Fatalf("after %d events: %v, %v", read, gap, err)
+		}
+		read += bytes.Count(buf[:n], []byte("\n"))
+		return n > 0
+	}
+	fill()
+	if read == 0 || read == 501 {
+		t.Fatalf("it has read %d events", read)
+	}
+	removed = true
+	h.Forget(testID)
+	h.Forget("another")
+	if _, _, _, _, err := h.Subscribe(testID, feed.Start{}, feed.NewPuller()); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("subscribing to what is gone gives %v", err)
+	}
+	for fill() {
+	}
+	if read != 501 || !slow.Join() {
+		t.Errorf("who was reading got %d events of 501", read)
+	}
+}
+
+type journalsFunc func(id string) (journal.Reader, error)
+
+func (f journalsFunc) Open(id string) (journal.Reader, error) { return f(id) }

@@ -145,6 +145,14 @@ func (h *Hub) acquire(id string) (*feed, error) {
 	return f, nil
 }
 
+// Forget has those who subscribe from now on open the execution's journal anew. Those who read it go on
+// with what they have open.
+func (h *Hub) Forget(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.feeds, id)
+}
+
 func (h *Hub) release(f *feed) {
 	h.mu.Lock()
 	f.refs--

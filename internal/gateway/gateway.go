@@ -418,6 +418,10 @@ func (g *Gateway) enter(r *http.Request) (context.Context, func(), error) {
 	}, nil
 }
 
+// Forget has whoever comes from now on read an execution's journal anew: it was removed, or has lost
+// its log lines. Who reads it already reads what was to its end.
+func (g *Gateway) Forget(executionID string) { g.live.feed.Forget(executionID) }
+
 // EndWithCaller has an execution of an earlier server's cancelled when its user stays away: who does
 // not come back in time is taken to have been away since this server began.
 func (g *Gateway) EndWithCaller(user, executionID string) {

@@ -407,13 +407,30 @@ func (f *Files) remove(id string) error {
 	f.mu.Unlock()
 	err = errors.Join(f.layer.SyncDir("."), lock.Close())
 	// With it goes what other removals have left when they were interrupted.
-	return errors.Join(err, f.layer.Names(removedName, func(names []string) error {
+	return errors.Join(err, f.sweep())
+}
+
+// Sweep deletes what removals have left that were interrupted: nobody finds it any more, but it takes
+// room.
+func (f *Files) Sweep() error {
+	if err := f.sweep(); err != nil {
+		return fmt.Errorf("delete what interrupted removals have left: %w", err)
+	}
+	return nil
+}
+
+func (f *Files) sweep() error {
+	err := f.layer.Names(removedName, func(names []string) error {
 		var errs []error
 		for _, name := range names {
 			errs = append(errs, f.layer.RemoveAll(removedName+"/"+name))
 		}
 		return errors.Join(errs...)
-	}))
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was ever removed
+	}
+	return err
 }
 
 // tidy removes what a Create has left that was killed before there was a journal: a directory with

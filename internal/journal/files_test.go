@@ -122,3 +122,30 @@ func TestFiles_RemovesHalfMade(t *testing.T) {
 		}
 	}
 }
+
+// TestFiles_Sweep: what a removal has left that was interrupted is nobody's, and goes.
+func TestFiles_Sweep(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	store, err := journal.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.Sweep(); err != nil {
+		t.Errorf("with nothing to sweep: %v", err)
+	}
+	left := filepath.Join(dir, "executions", ".removed", "01jd3kq7f00000000000000000")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(left, "events.ndjson"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+}

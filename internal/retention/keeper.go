@@ -47,6 +47,7 @@ type Options struct {
 	Policy     func() Policy // now in force: definitions may change
 	Interval   time.Duration // between two looks; 0: DefaultInterval
 	Now        func() time.Time
+	Sweep      func() error                         // finishes the removals that a crash has cut off, before each run; nil: there are none
 	Audit      func(by Actor, r Removal, err error) // each removal and each attempt; nil: nobody
 	Log        *slog.Logger
 }
@@ -217,6 +218,11 @@ func (k *Keeper) Run(ctx context.Context, by Actor) (report Report, err error) {
 		return report, context.Cause(ctx)
 	}
 	began := time.Now()
+	if k.options.Sweep != nil {
+		if err := k.options.Sweep(); err != nil {
+			k.log.Error("what an interrupted removal has left could not be deleted; it is tried again", "error", err)
+		}
+	}
 	defer func() { k.count(report, err) }()
 	policy := k.options.Policy()
 	plan, err := k.plan(ctx, policy)

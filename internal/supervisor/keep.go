@@ -37,6 +37,12 @@ func (s *Supervisor) reached(step string) {
 	}
 }
 
+func (s *Supervisor) changed(id string) {
+	if s.options.Changed != nil {
+		s.options.Changed(id)
+	}
+}
+
 // enterKeeping is enter for what may also be done before Start: retention works without a server.
 func (s *Supervisor) enterKeeping() (done func(), err error) {
 	s.mu.RLock()
@@ -209,6 +215,7 @@ func (s *Supervisor) Remove(ctx context.Context, id string) error {
 			removed = nil // an earlier removal came so far
 		}
 	}
+	s.changed(id)
 	s.reached(StepJournalRemoved)
 	err = s.indexer.check(s.options.Index.Remove(ctx, []string{id}))
 	s.recent.forget(id)
@@ -247,6 +254,7 @@ func (s *Supervisor) RemoveLogs(ctx context.Context, id string) (freed int64, er
 	if freed, err = store.Trim(ctx, id, head.Seq); err != nil {
 		return freed, busy(id, err)
 	}
+	s.changed(id)
 	s.reached(StepTrimmed)
 	ctx = context.WithoutCancel(ctx)
 	now := time.Now().UTC().Truncate(time.Millisecond)

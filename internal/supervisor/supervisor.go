@@ -51,6 +51,10 @@ type Options struct {
 	// it is found. It must not block. Nil: nobody wants to know.
 	Bound func(user, executionID string)
 
+	// Changed is told of each execution whose journal was removed, or lost its log lines: who has it open
+	// reads what was. It must not block. Nil: nobody wants to know.
+	Changed func(executionID string)
+
 	// Reached is told of each step of a removal. It is for tests that die there. Nil: nobody.
 	Reached func(step string)
 

@@ -12,6 +12,7 @@ import { serverUrl } from "../lib/place.ts";
 import { useSession } from "../lib/queries.ts";
 import { useTitle } from "../lib/title.ts";
 import { sayError } from "../lib/toasts.ts";
+import { DiskNotice } from "../parts/disk-notice.tsx";
 import { Bar } from "../parts/health-report.tsx";
 import { Notice, Placeholder } from "../parts/notice.tsx";
 import { loadTone } from "../parts/system-strip.tsx";
@@ -37,6 +38,7 @@ export default function System(): ReactNode {
         <Placeholder rows={3} />
       ) : (
         <>
+          <DiskNotice status={status} />
           <section className="grid md:grid-cols-2 gap-2.5" aria-label="Charts">
             <Panel
               name="CPU"

@@ -1,6 +1,7 @@
 import { useExecutions, useSystemStatus } from "@claudeops/react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import { DiskNotice } from "./disk-notice.tsx";
 import { Sparkline } from "./sparkline.tsx";
 
 /** From which share on a figure asks for attention. */
@@ -16,21 +17,28 @@ export function SystemStrip(): ReactNode {
   const running = active.filter((record) => record.status !== "queued").length;
   const queued = active.length - running;
   return (
-    <section className="box grid grid-cols-2 sm:grid-cols-5" aria-label="System">
-      <Figure name="CPU" percent={status?.cpu} values={history.map((sample) => sample.cpu)} />
-      <Figure
-        name="Memory"
-        percent={status?.memory.percent}
-        values={history.map((sample) => sample.memory.percent)}
-      />
-      <Figure
-        name="Disk"
-        percent={status?.disk.percent}
-        values={history.map((sample) => sample.disk.percent)}
-      />
-      <Count name="Running" value={ready ? running : undefined} more={queued > 0 ? `${queued} queued` : ""} />
-      <Count name="Queued" value={ready ? queued : undefined} roomy />
-    </section>
+    <>
+      <DiskNotice status={status} />
+      <section className="box grid grid-cols-2 sm:grid-cols-5" aria-label="System">
+        <Figure name="CPU" percent={status?.cpu} values={history.map((sample) => sample.cpu)} />
+        <Figure
+          name="Memory"
+          percent={status?.memory.percent}
+          values={history.map((sample) => sample.memory.percent)}
+        />
+        <Figure
+          name="Disk"
+          percent={status?.disk.percent}
+          values={history.map((sample) => sample.disk.percent)}
+        />
+        <Count
+          name="Running"
+          value={ready ? running : undefined}
+          more={queued > 0 ? `${queued} queued` : ""}
+        />
+        <Count name="Queued" value={ready ? queued : undefined} roomy />
+      </section>
+    </>
   );
 }
 
