@@ -89,6 +89,7 @@ test("dark and light follow the system, or what one chose, in every tab", async 
 });
 
 test("a phone: one column, nothing runs over the edge, Stop in reach", async ({ browser, server }) => {
+  test.setTimeout(120_000);
   const context = await browser.newContext({
     viewport: { width: 390, height: 844 },
     hasTouch: true,

@@ -28,7 +28,7 @@ test("the server is killed with -9 in mid-run: the agent runs on, and no line is
   server,
   context,
 }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(240_000);
   await context.grantPermissions(["clipboard-write"]);
   await recordCopies(page);
   let id = "";
@@ -46,7 +46,7 @@ test("the server is killed with -9 in mid-run: the agent runs on, and no line is
     await expect(page.locator(".cops-row").first()).toBeVisible();
     await server.start();
     await expect(page.getByText("Live", { exact: true })).toBeVisible({ timeout: 40_000 });
-    await expect.poll(() => seqs.length).toBeGreaterThan(seen + 50);
+    await expect.poll(() => seqs.length, { timeout: 40_000 }).toBeGreaterThan(seen + 50);
   }
   expect((await server.execution(id)).pid).toBe(pid);
   const ended = await server.ended(id);

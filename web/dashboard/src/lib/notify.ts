@@ -58,6 +58,22 @@ export function useWatched(executionId: string): boolean {
   return useSyncExternalStore(subscribe, () => watched().has(executionId));
 }
 
+/** Milliseconds within which every tab has heard of an end. */
+const HEARD = 30_000;
+
+/**
+ * Acts in one tab of those that hear of the same: whoever has the lock first, and keeps it until all have.
+ * What tabs write to the storage reaches the others too late for that.
+ */
+async function first(id: string, act: () => void): Promise<void> {
+  if (!navigator.locks) return act();
+  await navigator.locks.request(`claudeops.notify.${id}`, { ifAvailable: true }, async (lock) => {
+    if (!lock) return;
+    act();
+    await new Promise((resolve) => setTimeout(resolve, HEARD));
+  });
+}
+
 /** Shows a notification when a run ends whose end is wanted. One tab of many shows it. */
 export function useEndNotifications(open: (executionId: string) => void): void {
   const { records } = useExecutions();
@@ -73,15 +89,17 @@ export function useEndNotifications(open: (executionId: string) => void): void {
       const rest = new Set(watched());
       if (!rest.delete(id)) continue;
       keep(rest);
-      const note = new Notification(`${record.agentType}: ${toneOf(record)}`, {
-        body: summaryOf(record),
-        tag: id,
+      void first(id, () => {
+        const note = new Notification(`${record.agentType}: ${toneOf(record)}`, {
+          body: summaryOf(record),
+          tag: id,
+        });
+        note.onclick = () => {
+          window.focus();
+          open(id);
+          note.close();
+        };
       });
-      note.onclick = () => {
-        window.focus();
-        open(id);
-        note.close();
-      };
     }
   }, [records, open]);
 }

@@ -17,7 +17,7 @@ export function Operations() {
   );
 }
 
-function Panel() {
+export function Panel() {
   const { execute, activeExecutions, isExecuting, error } = useAgentExecution();
   const [chosen, setChosen] = useState<string | null>(null);
   const check = async () => {

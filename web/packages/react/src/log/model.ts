@@ -382,7 +382,7 @@ export class LogModel {
       viewport.top = wanted;
     }
     // At the end nothing is scrolled to: what lies above is drawn when somebody goes there.
-    const { first, last, y } = viewport.window(this.#follow ? 160 : Math.min(600, viewport.height));
+    const { first, last, y } = viewport.window(this.#follow ? 60 : Math.min(600, viewport.height));
     const rows: DrawnRow[] = [];
     const pages: number[] = [];
     this.#scanPaused = false;
