@@ -58,7 +58,15 @@ type streamReader struct {
 const maxLifecycleQueue = 256
 
 // openStream reads what a request wants to follow, and subscribes to it.
-func (l *live) openStream(r *http.Request, p auth.Principal, lastEventID string) (*stream, error) {
+func (l *live) openStream(r *http.Request, p auth.Principal, lastEventID string) (_ *stream, err error) {
+	if err := l.enter(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			l.work.Done()
+		}
+	}()
 	query := r.URL.Query()
 	s := &stream{live: l, principal: p, puller: feed.NewPuller()}
 	cursors, err := cursorsOf(query["execution"], query["since"], query.Get("tail"), lastEventID)
@@ -104,10 +112,9 @@ func (l *live) openStream(r *http.Request, p auth.Principal, lastEventID string)
 	defer l.mu.Unlock()
 	if l.closed {
 		s.close()
-		return nil, fault.New(protocol.Unavailable, "the server is going away; come back in a moment")
+		return nil, errGoingAway()
 	}
 	l.streams[s] = struct{}{}
-	l.work.Add(1)
 	if s.watch != nil {
 		l.broadcast.add(s)
 		// A poll that names the position it has needs no snapshot when nothing happened since.
@@ -118,6 +125,21 @@ func (l *live) openStream(r *http.Request, p auth.Principal, lastEventID string)
 	}
 	l.users.arrive(p)
 	return s, nil
+}
+
+// enter makes what is begun now something that close waits for, before it touches what close gives up.
+func (l *live) enter() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return errGoingAway()
+	}
+	l.work.Add(1)
+	return nil
+}
+
+func errGoingAway() error {
+	return fault.New(protocol.Unavailable, "the server is going away; come back in a moment")
 }
 
 // leave ends a stream that openStream gave.
