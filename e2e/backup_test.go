@@ -292,8 +292,9 @@ func TestBackup_commands(t *testing.T) {
 	// Damage is told with its place.
 	ids := strings.Fields(w.cli("ps", "-aq").stdout)
 	path := filepath.Join(r.dir, "executions", ids[0], "events.ndjson")
-	text, err := os.ReadFile(path)
-	if err != nil {
+	// It may have been sealed by now; the same bytes as plain lines are as good a journal.
+	text := r.bytes(ids[0])
+	if err := os.Remove(filepath.Join(filepath.Dir(path), "events.zst")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	at := nthLine(string(text), 1500) + 200
