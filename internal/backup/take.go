@@ -325,10 +325,15 @@ func (t *taker) execution(ctx context.Context, id string) (e *Execution, copied 
 		return p, true, nil
 	}
 	// It is sealed once in its life, and cut only by a server that takes over from a dead runner.
-	const tries = 10
-	for range tries {
+	const tries = 12 // two seconds in all
+	for try := range tries {
 		if e, err = t.copyExecution(ctx, id); !errors.Is(err, errChanged) {
 			break
+		}
+		select {
+		case <-time.After(time.Millisecond << min(try, 9)):
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
 		}
 	}
 	if err != nil {
@@ -470,10 +475,19 @@ func (t *taker) look(ctx context.Context, id string) (e *Execution, head journal
 		return nil, head, err
 	}
 	e = &Execution{ID: id, Head: head.Seq}
-	if !held {
-		e.Ended, err = ended(r, head)
+	if e.Ended, err = ended(r, head); err != nil || !held || !e.Ended {
+		return e, head, err
 	}
-	return e, head, err
+	// Whoever holds a journal that has its last event is about to let go of it, or to seal it, which may
+	// take long; then all that belongs to the plain file is there.
+	dir, err := t.store.Dir(id)
+	if err != nil {
+		return nil, head, err
+	}
+	if !exists(filepath.Join(dir, sealedName)) && !exists(filepath.Join(dir, sealedName+".tmp")) {
+		return nil, head, fmt.Errorf("its journal is being closed: %w", errChanged)
+	}
+	return e, head, nil
 }
 
 // ended reports whether the last event is one that ends an execution.
