@@ -43,8 +43,8 @@ func soak(ctx context.Context, c config) (totals, error) {
 		keep  retention
 		args  []string
 	}{
-		{"falling", true, retention{}, nil},
-		{"lasting", false, c.keep, []string{"--max-running", "12"}},
+		{"falling", true, retention{}, []string{"--seal-after", "1s"}},
+		{"lasting", false, c.keep, []string{"--seal-after", "5s", "--max-running", "12"}},
 	} {
 		s, err := openSite(ctx, c.programs, filepath.Join(c.dir, kind.name), kind.name, kind.falls, kind.keep, c.seed+uint64(i), out, kind.args...)
 		if err != nil {
