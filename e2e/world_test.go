@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,6 +35,8 @@ type world struct {
 	agents string // definitions
 	listen string // the same for every server of this world
 	args   []string
+	via    []string // what the server is started through, as nsenter, and its arguments
+	root   string   // where this process sees the server's file system; empty: it is our own
 
 	mu     sync.Mutex // guards server
 	server *server
@@ -116,7 +119,8 @@ func (w *world) current() *server {
 func (w *world) launch() *server {
 	w.t.Helper()
 	args := append([]string{"serve", "--data", w.dir, "--agents", w.agents, "--listen", w.listen, "--log-level", "debug"}, w.args...)
-	s := &server{cmd: exec.Command(binary, args...), log: &logBuffer{}, done: make(chan struct{})}
+	command := append(append(slices.Clone(w.via), binary), args...)
+	s := &server{cmd: exec.Command(command[0], command[1:]...), log: &logBuffer{}, done: make(chan struct{})}
 	s.cmd.Env = cleanEnviron()
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	// A shell's Ctrl-C at the tests must not reach servers before the tests do.
@@ -193,7 +197,7 @@ func (w *world) stop() {
 
 // endExecutions leaves nothing behind that a test has started.
 func (w *world) endExecutions() {
-	entries, _ := os.ReadDir(filepath.Join(w.dir, "executions"))
+	entries, _ := os.ReadDir(filepath.Join(w.root, w.dir, "executions"))
 	for _, entry := range entries {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		if _, err := process.KillMarked(ctx, entry.Name()); err != nil {
@@ -230,7 +234,7 @@ func strays(t *testing.T, id string) []process.Info {
 
 func (w *world) token() string {
 	w.t.Helper()
-	token, err := auth.OwnerToken(w.dir)
+	token, err := auth.OwnerToken(w.root + w.dir)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -287,9 +291,9 @@ func (w *world) start(ctx context.Context, c *client.Client, agent string, confi
 // journal reads an execution's events from the disk.
 func (w *world) journal(id string) []protocol.Event {
 	w.t.Helper()
-	b, err := os.ReadFile(filepath.Join(w.dir, "executions", id, "events.ndjson"))
+	b, err := os.ReadFile(filepath.Join(w.root, w.dir, "executions", id, "events.ndjson"))
 	if errors.Is(err, fs.ErrNotExist) { // sealed
-		b, err = unseal(filepath.Join(w.dir, "executions", id, "events.zst"))
+		b, err = unseal(filepath.Join(w.root, w.dir, "executions", id, "events.zst"))
 	}
 	if err != nil {
 		w.t.Fatal(err)
