@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,58 +19,10 @@ import (
 	"claudeops/protocol"
 )
 
-// onSmallDisk gives a world its data directory on a small disk in memory, in a mount namespace that ends
-// with the test.
-func onSmallDisk(t *testing.T, size string, args ...string) *world {
-	t.Helper()
-	w := newWorld(t, args...)
-	if err := os.Mkdir(w.dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	holder := exec.Command("sh", "-c", `mount --make-rprivate / 2>/dev/null; mount -t tmpfs -o size="$2",mode=700 tmpfs "$1" && echo mounted && exec cat`, "sh", w.dir, size)
-	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	holder.Stderr = os.Stderr
-	enter := []string{"nsenter", "--mount"}
-	if os.Geteuid() != 0 {
-		holder.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		holder.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-		holder.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
-		enter = append(enter, "--user", "--preserve-credentials")
-	}
-	in, err := holder.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := holder.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := holder.Start(); err != nil {
-		t.Fatalf("make a mount namespace: %v; run as root, or allow user namespaces with: sudo sysctl -w kernel.unprivileged_userns_clone=1", err)
-	}
-	lines := bufio.NewReader(out)
-	if line, err := lines.ReadString('\n'); err != nil || line != "mounted\n" {
-		t.Fatalf("mount a small disk: %q, %v", line, err)
-	}
-	// The world's own cleanup was registered before, so it runs after this one.
-	t.Cleanup(func() {
-		w.free() // or runners would wait for room to write the end
-		w.kill()
-		w.endExecutions()
-		_ = in.Close()
-		_ = holder.Wait()
-		w.root = ""
-	})
-	pid := strconv.Itoa(holder.Process.Pid)
-	w.via = append(enter, "--target", pid)
-	w.root = "/proc/" + pid + "/root"
-	return w
-}
-
-// fill takes all the room there is on the world's disk.
-func (w *world) fill() {
+// fillUp takes all the room there is on the world's disk, to the last byte.
+func (w *world) fillUp() {
 	w.t.Helper()
-	f, err := os.OpenFile(filepath.Join(w.root+w.dir, "filler"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(filepath.Join(w.dir, "filler"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -92,7 +42,7 @@ func (w *world) fill() {
 // free gives the room back.
 func (w *world) free() {
 	w.t.Helper()
-	if err := os.Remove(filepath.Join(w.root+w.dir, "filler")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(filepath.Join(w.dir, "filler")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		w.t.Error(err)
 	}
 }
@@ -126,7 +76,12 @@ func (w *world) metric(name string) float64 {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	s := seed(t)
-	w := onSmallDisk(t, "24m", "--low-disk", "off")
+	w := newWorld(t, "--low-disk", "off")
+	if err := os.Mkdir(w.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.mountTmpfs("24m")
+	t.Cleanup(w.free) // or runners would wait for room to write the end
 	w.define("writer", fmt.Sprintf("command: [TESTAGENT, -rate, '1000', -size, '200', -seed, '%d']\nstop: {grace: 30s}\n", s))
 	w.serve()
 	ctx := testContext(t, 4*time.Minute)
@@ -141,7 +96,7 @@ func TestFullDisk(t *testing.T) {
 	for i, f := range followers {
 		await(t, fmt.Sprintf("reader %d has some lines", i), func() bool { return f.lines.Load() > 200 })
 	}
-	w.fill()
+	w.fillUp()
 	await(t, "both agents wait for room", func() bool { return w.metric("claudeops_executions_stalled") == 2 })
 	stored := func(id string) uint64 { return uint64(len(w.journal(id))) }
 	for i, id := range ids {
@@ -177,7 +132,7 @@ func TestFullDisk(t *testing.T) {
 		if !errors.As(err, &e) || !e.Retryable || !strings.Contains(e.Message, "is full") || !strings.Contains(e.Message, "free some") {
 			t.Errorf("with a full disk, starting another gives %v", err)
 		}
-		if entries, err := os.ReadDir(filepath.Join(w.root+w.dir, "executions")); err != nil || len(entries) != 2 {
+		if entries, err := os.ReadDir(filepath.Join(w.dir, "executions")); err != nil || len(entries) != 2 {
 			t.Errorf("there are %d executions on the disk, %v", len(entries), err)
 		}
 	}

@@ -35,8 +35,7 @@ type world struct {
 	agents string // definitions
 	listen string // the same for every server of this world
 	args   []string
-	via    []string // what the server is started through, as nsenter, and its arguments
-	root   string   // where this process sees the server's file system; empty: it is our own
+	via    []string // what the server is started through, as prlimit, and its arguments
 
 	mu     sync.Mutex // guards server
 	server *server
@@ -197,7 +196,7 @@ func (w *world) stop() {
 
 // endExecutions leaves nothing behind that a test has started.
 func (w *world) endExecutions() {
-	entries, _ := os.ReadDir(filepath.Join(w.root, w.dir, "executions"))
+	entries, _ := os.ReadDir(filepath.Join(w.dir, "executions"))
 	for _, entry := range entries {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		if _, err := process.KillMarked(ctx, entry.Name()); err != nil {
@@ -234,7 +233,7 @@ func strays(t *testing.T, id string) []process.Info {
 
 func (w *world) token() string {
 	w.t.Helper()
-	token, err := auth.OwnerToken(w.root + w.dir)
+	token, err := auth.OwnerToken(w.dir)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -291,9 +290,9 @@ func (w *world) start(ctx context.Context, c *client.Client, agent string, confi
 // journal reads an execution's events from the disk.
 func (w *world) journal(id string) []protocol.Event {
 	w.t.Helper()
-	b, err := os.ReadFile(filepath.Join(w.root, w.dir, "executions", id, "events.ndjson"))
+	b, err := os.ReadFile(filepath.Join(w.dir, "executions", id, "events.ndjson"))
 	if errors.Is(err, fs.ErrNotExist) { // sealed
-		b, err = unseal(filepath.Join(w.root, w.dir, "executions", id, "events.zst"))
+		b, err = unseal(filepath.Join(w.dir, "executions", id, "events.zst"))
 	}
 	if err != nil {
 		w.t.Fatal(err)
