@@ -21,10 +21,13 @@ type fault struct {
 }
 
 // planFaults decides what befalls processes in a round. Only a house whose server may fall has it killed.
-func planFaults(random *rand.Rand, length time.Duration, serverFalls bool) []fault {
+func planFaults(random *rand.Rand, length time.Duration, serverFalls, clockJumps bool) []fault {
 	kinds := []func(*rand.Rand, time.Duration) fault{pauseServer, pauseRunners, killRunners, killAgent, backup}
 	if serverFalls {
 		kinds = append(kinds, killServer, killServer, killServer, killWhileStarting, killBoth, killEverything, restart)
+	}
+	if clockJumps {
+		kinds = append(kinds, jumpClock, jumpClock)
 	}
 	var faults []fault
 	for range 1 + random.IntN(4) {

@@ -25,7 +25,10 @@ import (
 )
 
 // programs are what is under test, and the agent it runs.
-type programs struct{ claudeops, testAgent string }
+type programs struct {
+	claudeops, testAgent string
+	clock                string // file that sets the program's clock; empty: it goes by the machine's
+}
 
 // house is a data directory with the servers that come and go over it, all on one address.
 type house struct {

@@ -62,6 +62,15 @@ func command(ctx context.Context, long time.Duration, seed uint64, csv, dir stri
 	if c.programs, err = build(ctx, dir); err != nil {
 		return err
 	}
+	c.clock = filepath.Join(dir, "clock")
+	c.falling = filepath.Join(dir, "claudeops-clock")
+	overlay, err := clockOverlay(dir, c.clock)
+	if err != nil {
+		return err
+	}
+	if err := goBuild(ctx, c.falling, "claudeops/cmd/claudeops", "-overlay", overlay); err != nil {
+		return err
+	}
 	sum, err := soak(ctx, c)
 	if err == nil && !sum.whole() {
 		err = fmt.Errorf("%d things were wrong; again with -seed %d", max(1, len(sum.problems)), seed)
@@ -74,11 +83,18 @@ func command(ctx context.Context, long time.Duration, seed uint64, csv, dir stri
 func build(ctx context.Context, dir string) (programs, error) {
 	p := programs{claudeops: filepath.Join(dir, "claudeops"), testAgent: filepath.Join(dir, "testagent")}
 	for out, pkg := range map[string]string{p.claudeops: "claudeops/cmd/claudeops", p.testAgent: "claudeops/internal/testagent"} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return p, fmt.Errorf("build %s: %w\n%s", pkg, err, text)
+		if err := goBuild(ctx, out, pkg); err != nil {
+			return p, err
 		}
 	}
 	return p, nil
+}
+
+func goBuild(ctx context.Context, out, pkg string, flags ...string) error {
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-trimpath", "-o", out}, flags...), pkg)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", pkg, err, text)
+	}
+	return nil
 }

@@ -163,12 +163,12 @@ type round struct {
 	silent  int // clients who subscribe and are never heard of again
 }
 
-func planRound(random *rand.Rand, length time.Duration, executions int, serverFalls bool) *round {
+func planRound(random *rand.Rand, length time.Duration, executions int, serverFalls, clockJumps bool) *round {
 	r := &round{length: length}
 	for range executions {
 		r.plans = append(r.plans, planExecution(random, length))
 	}
-	r.faults = planFaults(random, length, serverFalls)
+	r.faults = planFaults(random, length, serverFalls, clockJumps)
 	r.changes = planWeather(random, length)
 	r.silent = random.IntN(4)
 	return r

@@ -15,9 +15,10 @@ import (
 // config is what a soak is told.
 type config struct {
 	programs
-	dir  string        // of the houses; the one of a run that went wrong is kept
-	long time.Duration // rounds are begun for so long
-	seed uint64
+	falling string        // the program of the falling house, whose clock may be another
+	dir     string        // of the houses; the one of a run that went wrong is kept
+	long    time.Duration // rounds are begun for so long
+	seed    uint64
 	// shortest and longest are what a round may take before everything in it is brought to its end.
 	shortest, longest time.Duration
 	executions        int       // in a round
@@ -46,7 +47,11 @@ func soak(ctx context.Context, c config) (totals, error) {
 		{"falling", true, retention{}, []string{"--seal-after", "1s"}},
 		{"lasting", false, c.keep, []string{"--seal-after", "5s", "--max-running", "12"}},
 	} {
-		s, err := openSite(ctx, c.programs, filepath.Join(c.dir, kind.name), kind.name, kind.falls, kind.keep, c.seed+uint64(i), out, kind.args...)
+		p := c.programs
+		if kind.falls {
+			p.claudeops = c.falling
+		}
+		s, err := openSite(ctx, p, filepath.Join(c.dir, kind.name), kind.name, kind.falls, kind.keep, c.seed+uint64(i), out, kind.args...)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
 			break
@@ -100,7 +105,7 @@ func (s *site) live(ctx context.Context, c config, seed uint64) error {
 	for n := 1; n == 1 || time.Since(begun) < c.long; n++ {
 		// Each round has a random of its own, so that one can be understood without those before.
 		random := rand.New(rand.NewPCG(seed, uint64(n)))
-		r := planRound(random, between(random, c.shortest, c.longest), c.executions, s.serverFalls)
+		r := planRound(random, between(random, c.shortest, c.longest), c.executions, s.serverFalls, s.serverFalls && c.clock != "")
 		if n%5 == 0 {
 			r.storm = c.storm
 		}

@@ -27,7 +27,7 @@ func TestSoak(t *testing.T) {
 	}
 	var out strings.Builder
 	sum, err := soak(ctx, config{
-		programs: p, dir: dir, long: 6 * time.Second, seed: seed, shortest: 4 * time.Second, longest: 7 * time.Second,
+		programs: p, falling: p.claudeops, dir: dir, long: 6 * time.Second, seed: seed, shortest: 4 * time.Second, longest: 7 * time.Second,
 		executions: 10, storm: 50, bigStorm: 100, every: time.Minute, out: &out, csv: io.Discard,
 	})
 	t.Logf("%s", out.String())
