@@ -102,3 +102,22 @@ test("the timeline tells when, and its bars lead into the log", async ({ signedI
   expect(seq).toBeLessThan(head * 0.8);
   await expect(page.locator(".cops-row[data-selected]")).toHaveAttribute("data-seq", String(seq));
 });
+
+test("a pin stays, and history shows it", async ({ signedIn: page, server }) => {
+  const id = await server.run("counter", { lines: 5, rate: 1000 });
+  await server.ended(id);
+  await page.goto(`${server.url}/executions/${id}`);
+  const pin = page.getByRole("button", { name: "Keep this execution" });
+  await expect(pin).toHaveAttribute("aria-pressed", "false");
+  await pin.click();
+  await expect(pin).toHaveAttribute("aria-pressed", "true");
+  await page.reload();
+  await expect(pin).toHaveAttribute("aria-pressed", "true");
+  await page.getByRole("link", { name: "History" }).first().click();
+  const row = page.getByRole("table", { name: "Executions" }).getByRole("row", { name: /counter/ });
+  await expect(row.getByRole("img", { name: "pinned" })).toBeVisible();
+  await row.getByRole("link", { name: /counter/ }).click();
+  await pin.click();
+  await expect(pin).toHaveAttribute("aria-pressed", "false");
+  expect((await server.execution(id)).pinned ?? false).toBe(false);
+});

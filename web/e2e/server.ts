@@ -16,6 +16,7 @@ export interface Execution {
   readonly head: number;
   readonly pid?: number;
   readonly processesReaped: number;
+  readonly pinned?: boolean;
 }
 
 /** The real program on a data directory of its own, on a port of its own. */

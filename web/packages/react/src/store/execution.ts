@@ -59,7 +59,10 @@ export class ExecutionStore extends Observable<ExecutionState> {
     this.#controller = controller;
     try {
       const record = await this.#hub.api.executions.get(this.#id, { signal: controller.signal });
-      if (!controller.signal.aborted) this.#take(record);
+      if (controller.signal.aborted) return;
+      // What no event tells, such as a pin, is only in the record that was asked for.
+      if ((this.latest.record?.head ?? 0) <= record.head) this.set({ record, loading: false, error: null });
+      else this.#take(record);
     } catch (error) {
       if (controller.signal.aborted) return;
       const problem = error instanceof Error ? error : new Error(String(error));
