@@ -92,7 +92,7 @@ func (r reach) kill(ended map[ID]struct{}) (int, error) {
 	held := make(map[ID]struct{})
 	for range stopPasses {
 		born := false
-		if err := r.each(func(info Info) error {
+		stop := func(info Info) error {
 			if _, known := held[info.ID]; known {
 				return nil
 			}
@@ -107,9 +107,11 @@ func (r reach) kill(ended map[ID]struct{}) (int, error) {
 			stopped = append(stopped, info)
 			seen[info.ID], ended[info.ID] = struct{}{}, struct{}{}
 			return nil
-		}); err != nil {
+		}
+		if err := r.each(stop); err != nil {
 			errs = append(errs, err)
 		}
+		r.chase(held, stop)
 		if !born {
 			break
 		}
@@ -120,4 +122,47 @@ func (r reach) kill(ended map[ID]struct{}) (int, error) {
 		}
 	}
 	return len(seen), errors.Join(errs...)
+}
+
+// The newest pids are looked at so often, and so many of them each time: a process that forks and
+// exits at once has a few of those, and lives for less than a millisecond.
+const (
+	chases = 200
+	recent = 12
+)
+
+// chase looks among the newest processes for children of this one, or of those that were stopped, and
+// stops them. Where one exits as soon as it has forked, a walk through all processes comes too late
+// for each of them, the more so the busier the machine is.
+func (r reach) chase(held map[ID]struct{}, stop func(Info) error) {
+	parents := map[int]struct{}{}
+	if r.root > 0 {
+		parents[r.root] = struct{}{}
+	}
+	for id := range held {
+		parents[id.PID] = struct{}{}
+	}
+	self := os.Getpid()
+	for missed := 0; missed < chases; missed++ {
+		last, ok := newest()
+		if !ok {
+			return
+		}
+		for pid := last; pid > max(1, last-recent); pid-- {
+			info, err := Read(pid)
+			if err != nil || info.dead() || pid == self {
+				continue
+			}
+			if _, child := parents[info.PPID]; !child {
+				continue
+			}
+			if _, known := held[info.ID]; known {
+				continue
+			}
+			if stop(info) == nil {
+				parents[pid] = struct{}{}
+				missed = 0
+			}
+		}
+	}
 }

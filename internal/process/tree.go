@@ -54,4 +54,7 @@ func (t *Tree) Signal(sig syscall.Signal) (int, error) {
 
 // Kill makes one attempt at ending all of the tree and gives how many processes it saw alive; the
 // caller repeats it until nothing is left.
-func (t *Tree) Kill() (int, error) { return t.reach.kill(t.ended) }
+func (t *Tree) Kill() (n int, err error) {
+	urgent(func() { n, err = t.reach.kill(t.ended) })
+	return n, err
+}
