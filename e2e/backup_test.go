@@ -93,9 +93,16 @@ func TestBackup_killed_while_agents_write(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// As if somebody had been promised the sleeper's end.
+	if err := os.WriteFile(filepath.Join(r.dir, "executions", sleeper.ExecutionID, "cancel.json"), []byte(`{"by":"alice","reason":"enough"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	r.serve()
 	rc := r.client()
-	for id, was := range map[string]string{writer.ExecutionID: "still ran", sleeper.ExecutionID: "still ran", waits.ExecutionID: "still waited"} {
+	if record, err := rc.Wait(ctx, sleeper.ExecutionID); err != nil || record.Status != execution.Cancelled || record.CancelledBy != "alice" || record.ProcessesReaped != 0 {
+		t.Errorf("the sleeper is %+v, %v", record, err)
+	}
+	for id, was := range map[string]string{writer.ExecutionID: "still ran", waits.ExecutionID: "still waited"} {
 		record, err := rc.Wait(ctx, id)
 		if err != nil || record.Status != execution.Failed || record.Reason != string(execution.ReasonHostRestarted) || !strings.Contains(record.Error, was) {
 			t.Errorf("%s is %+v, %v", id, record, err)

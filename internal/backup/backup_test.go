@@ -463,6 +463,26 @@ func TestTake_begins_where_little_is(t *testing.T) {
 	}
 }
 
+// Whoever seals a journal holds it for as long as that takes. The execution has ended all the same.
+func TestTake_of_a_journal_that_is_held(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	id := h.begin(10)
+	h.end(id)
+	w, _, err := h.store.Append(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	to := filepath.Join(t.TempDir(), "b")
+	if taken := h.take(to); taken.Unfinished != 0 || taken.Copied != 1 {
+		t.Errorf("%+v", taken)
+	}
+	if got := restore(t, to); got["executions/"+id+"/events.ndjson"] != h.events(id) || got["executions/"+id+"/events.idx"] == "" {
+		t.Errorf("restored are %v", slices.Sorted(maps.Keys(got)))
+	}
+}
+
 // Whatever is written while it copies: an execution is copied up to a whole event.
 func TestTake_while_everything_changes(t *testing.T) {
 	t.Parallel()

@@ -428,9 +428,6 @@ func (t *taker) copyExecution(ctx context.Context, id string) (_ *Execution, err
 	if err != nil {
 		return nil, err
 	}
-	if exists(filepath.Join(dir, sealedName)) && !exists(filepath.Join(dir, journalName)) {
-		e.Ended = true // whoever holds the journal has only just sealed it
-	}
 	sources, err := openSources(dir, e.Ended, head)
 	defer func() {
 		for _, s := range sources {
@@ -454,18 +451,8 @@ func (t *taker) copyExecution(ctx context.Context, id string) (_ *Execution, err
 	return e, errors.Join(t.copySources(e, sources, nil), unchanged(dir, sources))
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 // look finds where an execution stands.
 func (t *taker) look(ctx context.Context, id string) (e *Execution, head journal.Position, err error) {
-	// In this order: who has let go of the journal has written its end.
-	held, err := t.store.Written(id)
-	if err != nil {
-		return nil, head, err
-	}
 	r, err := t.store.Open(id)
 	if err != nil {
 		return nil, head, err
@@ -475,19 +462,41 @@ func (t *taker) look(ctx context.Context, id string) (e *Execution, head journal
 		return nil, head, err
 	}
 	e = &Execution{ID: id, Head: head.Seq}
-	if e.Ended, err = ended(r, head); err != nil || !held || !e.Ended {
-		return e, head, err
+	if e.Ended, err = ended(r, head); e.Ended {
+		err = t.letGo(ctx, id)
 	}
-	// Whoever holds a journal that has its last event is about to let go of it, or to seal it, which may
-	// take long; then all that belongs to the plain file is there.
+	return e, head, err
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// letGo waits until the runner of an execution that has its last event has closed the journal, and with
+// that completed its index. Whoever holds it for longer seals it, and the index is complete.
+func (t *taker) letGo(ctx context.Context, id string) error {
+	const (
+		patience = 2 * time.Second
+		pause    = 5 * time.Millisecond
+	)
 	dir, err := t.store.Dir(id)
 	if err != nil {
-		return nil, head, err
+		return err
 	}
-	if !exists(filepath.Join(dir, sealedName)) && !exists(filepath.Join(dir, sealedName+".tmp")) {
-		return nil, head, fmt.Errorf("its journal is being closed: %w", errChanged)
+	for deadline := time.Now().Add(patience); ; {
+		held, err := t.store.Written(id)
+		if err != nil || !held || exists(filepath.Join(dir, sealedName+".tmp")) || time.Now().After(deadline) {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
 	}
-	return e, head, nil
 }
 
 // ended reports whether the last event is one that ends an execution.
