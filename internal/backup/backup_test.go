@@ -463,6 +463,33 @@ func TestTake_begins_where_little_is(t *testing.T) {
 	}
 }
 
+// What an interrupted backup has copied is not copied again, unless it is not what it should be.
+func TestTake_goes_on_where_it_was_interrupted(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var ids []string
+	for range 10 {
+		id := h.begin(500)
+		h.end(id)
+		ids = append(ids, id)
+	}
+	to := filepath.Join(t.TempDir(), "b")
+	all := int64(len(h.events(ids[0]))) * 10
+	if _, err := backup.TakeWithRoom(t.Context(), backup.Options{Source: h.dir, Target: to}, all*7/10); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	flip(t, filepath.Join(to, "executions", ids[1], "events.ndjson"), 500) // as if it had never reached the disk
+	if taken := h.take(to); taken.Copied != 10 || taken.Bytes > all*6/10 || taken.Bytes < all*4/10 {
+		t.Errorf("of %d bytes %+v", all, taken)
+	}
+	got := restore(t, to)
+	for _, id := range ids {
+		if got["executions/"+id+"/events.ndjson"] != h.events(id) {
+			t.Errorf("%s is another after the restore", id)
+		}
+	}
+}
+
 // Whoever seals a journal holds it for as long as that takes. The execution has ended all the same.
 func TestTake_of_a_journal_that_is_held(t *testing.T) {
 	t.Parallel()
