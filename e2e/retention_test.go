@@ -275,3 +275,27 @@ func TestRetention_killed_anywhere(t *testing.T) {
 		}
 	}
 }
+
+// TestRetention_flags: what makes no sense as a bound is refused before anything is served, with what would.
+func TestRetention_flags(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, test := range [][]string{
+		{"--retention-logs-age", "30", "number with a unit"},
+		{"--retention-logs-age", "5s", "less than the least", "unlimited"},
+		{"--retention-executions-age", "soon", "is not a duration"},
+		{"--retention-logs-size", "10XB", "unknown unit"},
+		{"--retention-executions-count", "0", "whole number from 1 on"},
+		{"--retention-interval", "1ms", "less than the least"},
+		{"--low-disk", "much", "5%", "off"},
+		{"--low-disk", "100%", "no share of the disk"},
+	} {
+		w.cli("serve", test[0], test[1]).check(t, 2, append(test[2:], test[0])...)
+	}
+	// Without a server and without one ever, prune says where rules come from.
+	w.cli("prune").check(t, 1, "no server has left rules", "--retention-")
+	w.cli("prune", "--yes", "--dry-run").check(t, 2, "yes", "dry-run")
+	if _, err := os.Stat(w.dir); !os.IsNotExist(err) {
+		t.Errorf("a data directory was made: %v", err)
+	}
+}

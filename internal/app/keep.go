@@ -160,6 +160,10 @@ func OpenRecord(ctx context.Context, config Config) (_ *Record, err error) {
 			err = errors.Join(err, r.Close())
 		}
 	}()
+	// Opening would make it.
+	if _, err := os.Stat(config.DataDir); errors.Is(err, fs.ErrNotExist) {
+		return nil, noRules(config.DataDir)
+	}
 	dir, err := datadir.Open(config.DataDir)
 	if err != nil {
 		return nil, err
@@ -170,7 +174,7 @@ func OpenRecord(ctx context.Context, config Config) (_ *Record, err error) {
 		return nil, err
 	}
 	if !known {
-		return nil, fmt.Errorf("no server has left rules in %s: they are given to claudeops serve, as --retention-… or in definitions", dir.Path())
+		return nil, noRules(dir.Path())
 	}
 	log, err := audit.Open(dir.Path(), config.Log)
 	if err != nil {
@@ -207,6 +211,10 @@ func OpenRecord(ctx context.Context, config Config) (_ *Record, err error) {
 		Audit: func(by retention.Actor, removal retention.Removal, err error) { recordRemoval(log, by, removal, err) },
 	})
 	return r, err
+}
+
+func noRules(dir string) error {
+	return fmt.Errorf("no server has left rules in %s: they are given to claudeops serve, as --retention-… or in definitions", dir)
 }
 
 // Close gives the directory up.
