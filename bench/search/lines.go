@@ -83,5 +83,7 @@ func fill(w journal.Writer, id string, n, size int) error {
 			batch, count = batch[:0], 0
 		}
 	}
-	return nil
+	end := strings.Replace(string(event(uint64(n)+2, `"type":"execution:completed"`)), `}`, `,"result":null,"cost":0,"exitCode":0,"durationMs":1,"processesReaped":0}`, 1)
+	_, err := w.Append([]byte(end), 1)
+	return err
 }

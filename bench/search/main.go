@@ -60,6 +60,7 @@ func run() error {
 	runs := flag.Int("runs", 5, "how often each search is made; the median counts")
 	dir := flag.String("dir", "", "`directory` to make the journal below (default: where temporary files go)")
 	only := flag.String("only", "", "only searches whose name has this `text`")
+	sealed := flag.Bool("sealed", false, "seal the journal first, say what that costs and saves, and search it so")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the searches to this `file`")
 	flag.Parse()
 
@@ -89,6 +90,11 @@ func run() error {
 	fmt.Printf("%d lines of %d bytes, %d MB of events, written in %.1f s; %d processors, %s\n\n",
 		*count, *size, head.Offset/1e6, time.Since(began).Seconds(), runtime.GOMAXPROCS(0), runtime.Version())
 
+	if *sealed {
+		if err := seal(store, id); err != nil {
+			return err
+		}
+	}
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err != nil {
