@@ -68,11 +68,35 @@ type keptSource struct{ *sealed }
 func (s keptSource) ReadAt(p []byte, off int64) (int, error) { return s.readKept(p, off) }
 func (s keptSource) Size() (int64, error)                    { return s.trailer.kept, nil }
 
-// remainsAt begins with the block that the event after seq is in.
+// mark is a place in what is left of a block.
+type mark struct {
+	number         int
+	seq            uint64
+	offset, passed int64
+}
+
+// marks is how many blocks a view remembers a mark in: whoever reads on in small steps need not go
+// through the block from its beginning each time.
+const marks = 16
+
+// remainsAt begins with the block that the event after seq is in, or at a mark there.
 func (v *view) remainsAt(seq uint64, scratch []byte) *remains {
 	r := &remains{v: v, t: &v.sealed.trailer, walk: walker{src: keptSource{v.sealed}, format: v.format, buf: scratch}}
 	r.enter(int(seq / BlockEvents))
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if m := v.marks[r.number%marks]; m.number == r.number && m.seq > r.seq && m.seq <= seq {
+		r.seq, r.passed, r.walk.pos.Offset = m.seq, m.passed, m.offset
+	}
 	return r
+}
+
+func (r *remains) mark() mark { return mark{r.number, r.seq, r.walk.pos.Offset, r.passed} }
+
+func (v *view) remember(m mark) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.marks[m.number%marks] = m
 }
 
 func (r *remains) enter(number int) {
@@ -153,7 +177,8 @@ func (r *remains) parse(line []byte) (remain, bool) {
 
 // gapOn gives the run that begins with found after all that follows of it, but not past end.
 func (r *remains) gapOn(found remain, end Position) (Gap, Position, error) {
-	gap, at := Gap{found.from, found.to, found.reason}, r.at()
+	gap, at, m := Gap{found.from, found.to, found.reason}, r.at(), r.mark()
+	defer func() { r.v.remember(m) }()
 	for gap.To < end.Seq {
 		more, ok, err := r.next()
 		if err != nil {
@@ -162,7 +187,7 @@ func (r *remains) gapOn(found remain, end Position) (Gap, Position, error) {
 		if !ok || more.event != nil || more.reason != gap.Reason {
 			break
 		}
-		gap.To, at = more.to, r.at()
+		gap.To, at, m = more.to, r.at(), r.mark()
 	}
 	if gap.To > end.Seq {
 		gap.To, at = end.Seq, end
@@ -173,7 +198,7 @@ func (r *remains) gapOn(found remain, end Position) (Gap, Position, error) {
 // readTrimmed is read in the trimmed blocks.
 func (v *view) readTrimmed(at, end Position, buf, scratch []byte) (int, Position, *Gap, error) {
 	r := v.remainsAt(at.Seq, scratch)
-	n, begun := 0, at
+	n, begun, m := 0, at, r.mark()
 	for at.Seq < end.Seq {
 		found, ok, err := r.next()
 		if err != nil {
@@ -203,8 +228,9 @@ func (v *view) readTrimmed(at, end Position, buf, scratch []byte) (int, Position
 			break
 		}
 		n += copy(buf[n:], found.event)
-		at = r.at()
+		at, m = r.at(), r.mark()
 	}
+	v.remember(m)
 	return n, at, nil, nil
 }
 

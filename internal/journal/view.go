@@ -33,6 +33,7 @@ type view struct {
 	tail      tail
 	size      int64 // the journal's size when head was found; -1 before the first time
 	head      Position
+	marks     [marks]mark // of the trimmed blocks
 }
 
 // block is a full block.
