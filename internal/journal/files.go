@@ -39,9 +39,10 @@ type Files struct {
 	// buffers holds *[]byte of walkBuffer bytes.
 	buffers sync.Pool
 
-	mu     sync.Mutex
-	views  map[string]*view // those that have readers
-	closed bool
+	mu       sync.Mutex
+	views    map[string]*view   // those that have readers
+	sealings map[string]sealing // under way here
+	closed   bool
 }
 
 // Option changes how OpenDir works.
@@ -53,7 +54,7 @@ func OpenDir(dataDir string, opts ...Option) (*Files, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journals in %s: %w", dataDir, err)
 	}
-	f := &Files{dir: dir, views: make(map[string]*view)}
+	f := &Files{dir: dir, views: make(map[string]*view), sealings: make(map[string]sealing)}
 	f.buffers.New = func() any { b := make([]byte, walkBuffer); return &b }
 	for _, o := range opts {
 		o(f)
@@ -390,6 +391,7 @@ func (f *Files) remove(id string) error {
 		}
 		return err
 	}
+	f.interruptSealing(id)
 	lock, err := f.lock(id)
 	if err != nil {
 		return notFound(err)

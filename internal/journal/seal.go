@@ -62,6 +62,8 @@ func (f *Files) seal(ctx context.Context, id string, pause Pause, ready func(*re
 	if err != nil {
 		return Sealed{}, notFound(err)
 	}
+	ctx, ended := f.beginSealing(ctx, id)
+	defer ended()
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	v, err := f.newView(id)
 	if err != nil {
@@ -113,6 +115,41 @@ func (f *Files) seal(ctx context.Context, id string, pause Pause, ready func(*re
 	}
 	f.forgetView(id)
 	return result, f.layer.SyncDir(id)
+}
+
+// sealing is a sealing under way.
+type sealing struct {
+	giveUp context.CancelCauseFunc
+	done   chan struct{}
+}
+
+// beginSealing notes that a journal is being sealed, by the holder of its lock. ended must be called
+// when the lock was let go.
+func (f *Files) beginSealing(ctx context.Context, id string) (_ context.Context, ended func()) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	s := sealing{giveUp, make(chan struct{})}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sealings[id] = s
+	return ctx, func() {
+		giveUp(nil)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.sealings, id)
+		close(s.done)
+	}
+}
+
+// interruptSealing has a sealing that goes on in this process give its journal up, for what would
+// undo it anyway or do it faster, and waits for that. It answers ErrLocked: another has the journal now.
+func (f *Files) interruptSealing(id string) {
+	f.mu.Lock()
+	s, ok := f.sealings[id]
+	f.mu.Unlock()
+	if ok {
+		s.giveUp(fmt.Errorf("%w: it is needed for something else", ErrLocked))
+		<-s.done
+	}
 }
 
 // heldByCaller stands for a lock that somebody else lets go.

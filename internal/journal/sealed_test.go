@@ -283,3 +283,49 @@ func TestSeal_WhileRead(t *testing.T) {
 		readers.Wait()
 	}
 }
+
+// An execution can be removed, and its log lines can be, while its journal is being sealed: that is
+// given up.
+func TestSeal_GivenUp(t *testing.T) {
+	t.Parallel()
+	store := newFiles(t)
+	for _, trim := range []bool{false, true} {
+		id := newEnded(t, store, 3000)
+		giveUp(t, store, id, func() error {
+			if trim {
+				_, err := store.Trim(t.Context(), id, 2000)
+				return err
+			}
+			return store.Remove(id)
+		})
+		if trim {
+			checkLeft(t, store, id, 3000, 2000)
+		} else if _, err := store.Seal(t.Context(), id); !errors.Is(err, journal.ErrNotFound) {
+			t.Errorf("sealing again gives %v, want ErrNotFound", err)
+		}
+	}
+}
+
+// giveUp does something while a journal is being sealed.
+func giveUp(t *testing.T, store *journal.Files, id string, do func() error) {
+	t.Helper()
+	begun, sealed := make(chan struct{}, 10), make(chan error, 1)
+	go func() {
+		_, err := store.SealSlowly(t.Context(), id, func(ctx context.Context) error {
+			begun <- struct{}{}
+			<-ctx.Done()
+			return context.Cause(ctx)
+		})
+		sealed <- err
+	}()
+	<-begun
+	if _, _, err := store.Append(id); !errors.Is(err, journal.ErrLocked) {
+		t.Errorf("Append meanwhile: %v, want ErrLocked", err)
+	}
+	if err := do(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-sealed; !errors.Is(err, journal.ErrLocked) {
+		t.Errorf("sealing gives %v, want ErrLocked", err)
+	}
+}

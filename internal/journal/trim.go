@@ -30,6 +30,7 @@ func (f *Files) trim(ctx context.Context, id string, upTo uint64, ready func(*re
 		return 0, err
 	}
 	if !before.Sealed {
+		f.interruptSealing(id) // which may be slow on purpose
 		if _, err := f.seal(ctx, id, nil, ready); err != nil {
 			return 0, err
 		}
