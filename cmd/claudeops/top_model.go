@@ -198,8 +198,12 @@ func (m *topModel) hostText() string {
 		return "waiting for a sample of the host"
 	}
 	h := m.host
-	return fmt.Sprintf("CPU %.1f %%, load %.2f %.2f %.2f, memory %.0f %% of %s, disk %.0f %% of %s", h.CPU, h.Load[0], h.Load[1], h.Load[2],
-		h.Memory.Percent, bytesText(int64(h.Memory.Total)), h.Disk.Percent, bytesText(int64(h.Disk.Total)))
+	condition := ""
+	if h.Disk.Condition != "" {
+		condition = "; " + neutral(h.Disk.Condition)
+	}
+	return fmt.Sprintf("CPU %.1f %%, load %.2f %.2f %.2f, memory %.0f %% of %s, disk %.0f %% of %s%s", h.CPU, h.Load[0], h.Load[1], h.Load[2],
+		h.Memory.Percent, bytesText(int64(h.Memory.Total)), h.Disk.Percent, bytesText(int64(h.Disk.Total)), condition)
 }
 
 // connection says how the connection is, and how bad that is.

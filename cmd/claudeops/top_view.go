@@ -191,7 +191,11 @@ func (m *topModel) viewHost(l *textLine) {
 	}
 	bar("CPU", h.CPU, "")
 	bar("MEM", h.Memory.Percent, " of "+bytesText(int64(h.Memory.Total)))
-	bar("DISK", h.Disk.Percent, " of "+bytesText(int64(h.Disk.Total)))
+	disk := " of " + bytesText(int64(h.Disk.Total))
+	if h.Disk.Condition != "" {
+		disk += ", nothing is started"
+	}
+	bar("DISK", h.Disk.Percent, disk)
 	l.add(bold, "LOAD ").add("", fmt.Sprintf("%.2f %.2f %.2f", h.Load[0], h.Load[1], h.Load[2]))
 }
 
