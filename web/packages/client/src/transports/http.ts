@@ -211,18 +211,23 @@ export abstract class HttpTransport implements Transport {
     const ids = [...this.following.logs];
     const answers = await this.#records(ids);
     if (answers === undefined) return true; // the transport has failed, and said so
-    let dropped = false;
+    let changed = false;
     ids.forEach((executionId, i) => {
+      if (!this.following.logs.has(executionId)) {
+        changed = true; // let go of while the records were asked for
+        return;
+      }
       const answer = answers[i];
       const since = this.context.cursor(executionId) ?? 0;
       if (answer?.type === "execution:status" && since <= answer.head) return;
-      dropped = this.following.logs.delete(executionId);
+      this.following.logs.delete(executionId);
+      changed = true;
       const said = answer?.type === "error" ? answer : aheadOf(executionId, since, answer?.head ?? 0);
       const { id: _, ...error } = said;
       this.answer({ ...error, details: { executionId } });
     });
-    if (dropped) this.changed();
-    return dropped;
+    if (changed) this.changed();
+    return changed;
   }
 
   /** Takes up executions: what `logs:subscribe` does over a transport that carries both ways. */
