@@ -1,7 +1,7 @@
 import { backoffMs } from "./backoff.js";
 import { type ClaudeOpsError, RequestError } from "./errors.js";
 import { isSeq } from "./frame.js";
-import type { LogsGapMessage, LogsSubscribedMessage } from "./protocol.gen.js";
+import type { ExecutionRecord, FailedEvent, LogsGapMessage, LogsSubscribedMessage } from "./protocol.gen.js";
 import { call } from "./report.js";
 import type { ExecutionWatch, TerminalEvent, WatchedEvent, WatchHandlers, WatchStart } from "./watch.js";
 
@@ -173,6 +173,15 @@ export class ExecutionTrack {
     this.#next = gap.to + 1;
     this.#head = Math.max(this.#head, gap.to);
     this.#tell((watcher) => watcher.gap(gap));
+  }
+
+  /** The record that stands for a last event that is lost; the gap before it reaches up to that event. */
+  concluded(record: ExecutionRecord): void {
+    if (this.#phase !== "live" || !record.terminal || this.#next <= record.head) return;
+    this.flush();
+    this.#idle();
+    const end = endOf(record);
+    this.#tell((watcher) => watcher.end(end));
   }
 
   /** Gives the watchers what has been taken since the last time. */
@@ -393,6 +402,38 @@ export function checkStart({ since, tail }: WatchStart): void {
 
 function begins(start: { since: number } | { tail: number }): number {
   return "since" in start ? start.since : Number.POSITIVE_INFINITY;
+}
+
+/** What an ended execution's last event said, as far as its record has it. */
+function endOf(record: ExecutionRecord): TerminalEvent {
+  const { executionId, head: seq, cost, processesReaped, result } = record;
+  const common = {
+    executionId,
+    seq,
+    timestamp: record.endedAt ?? record.queuedAt,
+    cost,
+    durationMs: record.durationMs ?? 0,
+    processesReaped,
+    ...(result === undefined ? {} : { result }),
+  };
+  switch (record.status) {
+    case "completed":
+      return { type: "execution:completed", ...common, exitCode: record.exitCode ?? 0 };
+    case "cancelled":
+      return {
+        type: "execution:cancelled",
+        ...common,
+        by: record.cancelledBy ?? "",
+        ...(record.reason === undefined ? {} : { reason: record.reason }),
+      };
+    default:
+      return {
+        type: "execution:failed",
+        ...common,
+        error: record.error ?? "",
+        reason: (record.reason ?? "agent_error") as FailedEvent["reason"],
+      };
+  }
 }
 
 export function isTerminal(event: { type: string }): event is TerminalEvent {

@@ -67,11 +67,15 @@ export function closeFailure(code: number, reason: string): Failure {
   }
 }
 
-/** What a refused HTTP request means for a connection. */
-export function httpFailure(status: number, refusal: RequestError): Failure {
+/**
+ * What a refused HTTP request means for a connection. `own`: the server itself has refused it, and not
+ * something in between, which may let another transport through.
+ */
+export function httpFailure(status: number, refusal: RequestError, own = true): Failure {
   const say = (type: ConnectionErrorType, recoverable: boolean) =>
     problem(type, refusal.message, { recoverable, httpStatus: status });
   if (status === 401) return failure(say("expired", true), { final: true });
+  if (status === 403 && !own) return failure(say("network", true));
   if (status === 403 && refusal.code === "forbidden") {
     return failure(say("unauthenticated", false), { final: true });
   }
@@ -80,6 +84,11 @@ export function httpFailure(status: number, refusal: RequestError): Failure {
   }
   if (status >= 500) return failure(say("server", true), { retryAfterMs: refusal.retryAfterMs ?? 0 });
   return failure(say("protocol", false));
+}
+
+/** Whether an answer is a refusal by the server itself: a problem document, which proxies do not send. */
+export function isOwn(answer: Response): boolean {
+  return answer.headers.get("Content-Type")?.startsWith("application/problem+json") ?? false;
 }
 
 /** Reads what a server answered to a request it refused: a problem document, or whatever a proxy says. */

@@ -115,8 +115,11 @@ export class Session implements TrackHost {
           if (message.id !== undefined) this.#requests.answer(message);
           else if (current) this.#spoken(refusal(message));
           break;
-        case "ack":
         case "execution:status":
+          if (message.id !== undefined) this.#requests.answer(message);
+          else if (current) this.#tracks.get(message.executionId)?.concluded(message);
+          break;
+        case "ack":
         case "logs:matches":
         case "pong":
           this.#requests.answer(message);

@@ -53,7 +53,8 @@ export interface WatchHandlers {
   /** Events `from` to `to` can't be given any more (damaged, or removed by retention). The next is `to + 1`. */
   onGap?(gap: LogsGapMessage): void;
   /**
-   * The terminal event has been given to `onEvents`, and the watch has closed itself. A watch that
+   * The terminal event has been given to `onEvents`, and the watch has closed itself. Where damage has
+   * taken it, `onGap` was told, and this is what the record knows of it. A watch that
    * begins after the terminal event waits for what will not come.
    */
   onEnd?(event: TerminalEvent): void;

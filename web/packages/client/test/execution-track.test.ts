@@ -61,6 +61,40 @@ afterEach(() => {
 });
 
 describe("an execution's track", () => {
+  it("ends by the record where damage has taken the last event", () => {
+    const host = new HandHost();
+    const track = new ExecutionTrack("a", host);
+    const { seqs, ended } = follow(track);
+    const record = {
+      executionId: "a",
+      agentType: "writer",
+      status: "failed",
+      terminal: true,
+      head: 5,
+      queuedAt: "2026-01-01T00:00:00.000Z",
+      endedAt: "2026-01-01T00:00:09.000Z",
+      cost: 0.5,
+      reason: "timeout",
+      error: "it took too long",
+      processesReaped: 2,
+      trigger: { kind: "api", user: "owner" },
+    } as const;
+    confirm(track, host, 1, 2);
+    track.event(event(1));
+    track.event(event(2));
+    track.flush();
+    track.concluded(record); // nothing has been said of 3 to 5 yet
+    expect(ended).not.toHaveBeenCalled();
+    track.gap({ type: "logs:gap", executionId: "a", from: 3, to: 5, reason: "damaged" });
+    track.concluded(record);
+    expect(seqs).toEqual([1, 2, -3, -4, -5]);
+    expect(ended).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ type: "execution:failed", seq: 5, reason: "timeout", processesReaped: 2 }),
+    );
+    expect(host.released).toBe(true);
+    expect(host.unsubscribed).toEqual([]);
+  });
+
   it("does not take what the feed brings ahead of its turn for a loss", () => {
     const host = new HandHost();
     host.feedActive = true;

@@ -465,7 +465,9 @@ export class FakeServer {
     const transport: TransportName | undefined =
       url.pathname === "/api/events" ? "sse" : url.pathname === "/api/poll" ? "poll" : undefined;
     if (transport !== undefined && this.blocked.has(transport)) {
-      response.writeHead(502, { "Content-Type": "text/html" }).end("<h1>Bad Gateway</h1>");
+      // As proxies do that do not let streams through, and as they do without a server.
+      const status = transport === "sse" ? 403 : 502;
+      response.writeHead(status, { "Content-Type": "text/html" }).end("<h1>Not through here</h1>");
       return;
     }
     if (this.token !== undefined) {

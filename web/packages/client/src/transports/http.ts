@@ -2,7 +2,7 @@ import { httpAddress } from "../address.js";
 import { fetchInit, type Grant } from "../authorization.js";
 import { type Incoming, parseFrame } from "../frame.js";
 import type { TransportName } from "../options.js";
-import { type Failure, failure, httpFailure, problem, refusalOf } from "../problems.js";
+import { type Failure, failure, httpFailure, isOwn, problem, refusalOf } from "../problems.js";
 import type { ConnectionMessage, ErrorMessage, LogsSubscribeMessage } from "../protocol.gen.js";
 import type { Outgoing } from "../queue.js";
 import { Following } from "./following.js";
@@ -185,7 +185,7 @@ export abstract class HttpTransport implements Transport {
       // One of those named can't be had, and the server refuses them all: find out which.
       if (await this.#sortOut()) return undefined;
     }
-    this.fail(httpFailure(answer.status, refusal));
+    this.fail(httpFailure(answer.status, refusal, isOwn(answer)));
     return undefined;
   }
 
@@ -315,7 +315,7 @@ export abstract class HttpTransport implements Transport {
       });
       if (!answer.ok) {
         const refusal = await refusalOf(answer);
-        const why = httpFailure(answer.status, refusal);
+        const why = httpFailure(answer.status, refusal, isOwn(answer));
         if (refused === undefined || answer.status === 401) {
           this.fail(why);
           return false;

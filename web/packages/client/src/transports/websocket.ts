@@ -1,7 +1,7 @@
 import { webSocketAddress } from "../address.js";
 import { fetchInit, type Grant } from "../authorization.js";
 import { isObject } from "../frame.js";
-import { closeFailure, failure, httpFailure, problem, refusalOf } from "../problems.js";
+import { closeFailure, failure, httpFailure, isOwn, problem, refusalOf } from "../problems.js";
 import { closeCodes } from "../protocol.gen.js";
 import type { Outgoing } from "../queue.js";
 import {
@@ -118,7 +118,7 @@ async function ticketFor(
       method: "POST",
       ...fetchInit(grant),
     });
-    if (!answer.ok) return httpFailure(answer.status, await refusalOf(answer));
+    if (!answer.ok) return httpFailure(answer.status, await refusalOf(answer), isOwn(answer));
     const body: unknown = await answer.json();
     if (isObject(body) && typeof body.ticket === "string") return body.ticket;
     return failure(problem("protocol", "the server gave no ticket", { recoverable: false }));
