@@ -26,14 +26,18 @@ func planFaults(random *rand.Rand, length time.Duration, serverFalls, clockJumps
 	if serverFalls {
 		kinds = append(kinds, killServer, killServer, killServer, killWhileStarting, killBoth, killEverything, restart)
 	}
-	if clockJumps {
-		kinds = append(kinds, jumpClock, jumpClock)
-	}
 	var faults []fault
-	for range 1 + random.IntN(4) {
-		f := pick(random, kinds...)(random, length)
+	add := func(f fault) {
 		f.at = between(random, length/10, length)
 		faults = append(faults, f)
+	}
+	for range 1 + random.IntN(4) {
+		add(pick(random, kinds...)(random, length))
+	}
+	if clockJumps {
+		for range 1 + random.IntN(2) {
+			add(jumpClock(random, length))
+		}
 	}
 	slices.SortFunc(faults, func(a, b fault) int { return int(a.at - b.at) })
 	return faults

@@ -22,7 +22,7 @@ func main() {
 	seed := flag.Uint64("seed", 0, "seed of what is random; 0 takes one from the clock")
 	csv := flag.String("csv", "", "file that gets the samples of memory, goroutines, descriptors and disk")
 	dir := flag.String("dir", "", "directory to work in; empty: a temporary one")
-	crowd := flag.Int("crowd", 5000, "clients who are dropped at once in the middle of the run")
+	crowd := flag.Int("crowd", 5000, "clients who are dropped at once after a quarter of the run")
 	keep := retention{}
 	flag.DurationVar(&keep.logs, "keep-logs", 8*time.Minute, "how long the lasting house keeps log lines")
 	flag.DurationVar(&keep.executions, "keep-executions", 15*time.Minute, "how long it keeps executions")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -105,18 +106,26 @@ func (c *curves) judge() (text string, problems []string) {
 		return fmt.Sprintf("%d samples at rest are too few to tell whether the curves are flat", len(rest)), nil
 	}
 	late := rest[len(rest)/2:]
+	floor := lowest(late, 4)
 	var parts []string
 	for _, curve := range []struct {
 		name, unit string
 		value      func(sample) float64
-		// share and least are what may come over the later half: noise of a collector that runs when it likes.
+		// floor: what counts is where it comes down to. Memory that is free already is given back when the
+		// collector likes, so that any one sample says little; a leak raises the floor.
+		floor bool
+		// share and least are what may come over the later half.
 		share, least float64
 	}{
-		{"memory", "MB", func(s sample) float64 { return float64(s.rssKB) / 1024 }, 0.15, 8},
-		{"goroutines", "", func(s sample) float64 { return s.goroutines }, 0.10, 5},
-		{"descriptors", "", func(s sample) float64 { return float64(s.descs) }, 0.10, 5},
+		{"memory (lowest of each stretch)", "MB", func(s sample) float64 { return float64(s.rssKB) / 1024 }, true, 0.20, 10},
+		{"goroutines", "", func(s sample) float64 { return s.goroutines }, false, 0.10, 5},
+		{"descriptors", "", func(s sample) float64 { return float64(s.descs) }, false, 0.10, 5},
 	} {
-		mean, growth := slope(late, curve.value)
+		samples := late
+		if curve.floor {
+			samples = floor
+		}
+		mean, growth := slope(samples, curve.value)
 		parts = append(parts, fmt.Sprintf("%s %.1f %s, %+.1f", curve.name, mean, curve.unit, growth))
 		if growth > max(curve.share*mean, curve.least) {
 			problems = append(problems, fmt.Sprintf("%s grew by %.1f %s over the later half of the run, around %.1f", curve.name, growth, curve.unit, mean))
@@ -124,6 +133,15 @@ func (c *curves) judge() (text string, problems []string) {
 	}
 	took := late[len(late)-1].at.Sub(late[0].at).Round(time.Second)
 	return fmt.Sprintf("over the last %v (%d samples at rest, %d executions) mean and growth: %s", took, len(late), late[len(late)-1].executions-late[0].executions, strings.Join(parts, "; ")), problems
+}
+
+// lowest divides samples into so many stretches and gives of each the one with the least memory.
+func lowest(samples []sample, stretches int) []sample {
+	var found []sample
+	for part := range slices.Chunk(samples, max(1, len(samples)/stretches)) {
+		found = append(found, slices.MinFunc(part, func(a, b sample) int { return a.rssKB - b.rssKB }))
+	}
+	return found
 }
 
 // slope fits a line and gives its mean and how much it rises from the first sample to the last.

@@ -109,7 +109,8 @@ func (s *site) live(ctx context.Context, c config, seed uint64) error {
 		if n%5 == 0 {
 			r.storm = c.storm
 		}
-		if !s.serverFalls && !stormed && time.Since(begun) > c.long/2 {
+		// Early: what a crowd leaves behind once is not to be taken for a slope.
+		if !s.serverFalls && !stormed && time.Since(begun) > c.long/4 {
 			r.storm, stormed = c.bigStorm, true
 		}
 		runs, err := s.play(ctx, r)

@@ -76,6 +76,8 @@ func TestCurves(t *testing.T) {
 	}{
 		"flat":             {func(int) int { return 40 << 10 }, false},
 		"noisy":            {func(i int) int { return 40<<10 + i%3*3000 }, false},
+		"very noisy":       {func(i int) int { return 40<<10 + (i*7)%10*6000 }, false},
+		"noisy and leaks":  {func(i int) int { return 40<<10 + (i*7)%10*3000 + i*1024 }, true},
 		"warms up":         {func(i int) int { return 20<<10 + min(i, 15)*1500 }, false},
 		"a megabyte each":  {func(i int) int { return 40<<10 + i*1024 }, true},
 		"leaks at the end": {func(i int) int { return 40<<10 + max(0, i-25)*2048 }, true},
