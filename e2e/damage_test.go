@@ -38,7 +38,7 @@ func TestDamage(t *testing.T) {
 	const each = 18
 	s := seed(t)
 	random := rand.New(rand.NewPCG(s, 1))
-	w := newWorld(t)
+	w := newWorld(t, "--seal-after", "never") // sealed journals are damaged in their own room's tests
 	const words = "i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo the quick brown fox jumps over the lazy dog $i; done"
 	w.define("ends", "shell: '"+words+"'\n")
 	w.define("stays", "shell: '"+words+"; exec sleep 1000'\n")
