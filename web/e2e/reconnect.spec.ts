@@ -53,11 +53,11 @@ test("the server is killed with -9 in mid-run: the agent runs on, and no line is
   expect(ended.status).toBe("completed");
   await expect(page.getByRole("log")).toContainText("Completed");
 
-  // What came over the wire: every event once, in order.
+  // What came over the wire: every event once, in order. Frames are told of after the page has them.
+  await expect.poll(() => seqs.at(-1), { timeout: 30_000 }).toBe(ended.head - 1);
   expect(seqs.length).toBeGreaterThan(3000);
   const wrong = seqs.filter((seq, i) => i > 0 && seq !== (seqs[i - 1] as number) + 1);
   expect(wrong).toEqual([]);
-  expect(seqs.at(-1)).toBe(ended.head - 1);
 
   // What the page shows: every row holds the line of its number.
   for (const at of [3, 1500, 3000, 5990]) {
