@@ -252,9 +252,12 @@ func (a *Authenticator) failed(ctx context.Context, err error) error {
 	if ok {
 		return err
 	}
-	return fault.Wrap(protocol.RateLimited, err, "too many failed sign-ins from your address: wait %s and try again", wait.Round(time.Second)).
-		With(fault.Retry{AfterMs: wait.Milliseconds()})
+	return fault.Wrap(protocol.RateLimited, err, "too many failed sign-ins from your address: wait %s and try again", roundUp(wait, time.Second)).
+		With(fault.Retry{AfterMs: roundUp(wait, time.Millisecond).Milliseconds()})
 }
+
+// roundUp gives the next whole number of units: whoever is told to wait is not told to wait no time.
+func roundUp(d, unit time.Duration) time.Duration { return (d + unit - 1).Truncate(unit) }
 
 func refuse(cause error, format string, args ...any) error {
 	return fault.Wrap(protocol.Unauthenticated, cause, format, args...)

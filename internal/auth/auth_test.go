@@ -400,6 +400,13 @@ func TestFailures_slow_down_one_address(t *testing.T) {
 		time.Sleep(time.Duration(retry.AfterMs) * time.Millisecond)
 		wantCode(t, attempt("192.0.2.1"), protocol.Unauthenticated)
 		wantCode(t, attempt("192.0.2.1"), protocol.RateLimited)
+		// With next to nothing left to wait, it is still something.
+		time.Sleep(200*time.Millisecond - time.Microsecond)
+		err = attempt("192.0.2.1")
+		wantCode(t, err, protocol.RateLimited)
+		if retry, _ := fault.Details(err).(fault.Retry); retry.AfterMs != 1 || !strings.Contains(err.Error(), "wait 1s") {
+			t.Errorf("told to wait %d ms: %v", retry.AfterMs, err)
+		}
 
 		// One customer's IPv6 network is one address.
 		for range failed {
