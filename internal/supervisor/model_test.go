@@ -26,6 +26,7 @@ var modelSeed = flag.Uint64("seed", 0, "of TestModel; 0: a new one each time")
 type expected struct {
 	id, agent, key string
 	cancelledBy    string // who asked first for its end, before it had one
+	askedLate      string // who asked for the end of one whose runner was dead, before that was seen
 	end            execution.Status
 	neverRan       bool // it was cancelled while it waited
 }
@@ -164,6 +165,8 @@ func (m *model) cancel() {
 		m.t.Fatal(err)
 	}
 	switch {
+	case e.end == execution.Failed && rec.Status != execution.Failed && e.askedLate == "":
+		e.askedLate = by
 	case e.end != "":
 	case rec.Status == execution.Cancelled && rec.StartedAt == nil && rec.CancelledBy == by:
 		e.end, e.neverRan, e.cancelledBy = execution.Cancelled, true, by
@@ -305,6 +308,9 @@ func (m *model) finish() {
 		rec := s.until(m.t, id, "it has ended", func(rec execution.Record) bool { return rec.Terminal })
 		m.w.checkOneEnd(id)
 		ran := m.w.machine.ranTimes(id)
+		if e.askedLate != "" && rec.Status == execution.Cancelled && rec.CancelledBy == e.askedLate {
+			e.end, e.cancelledBy = execution.Cancelled, e.askedLate // it was told of before the death was seen
+		}
 		if rec.Status != e.end || ran > 1 || e.neverRan && ran != 0 || (e.end == execution.Cancelled && rec.CancelledBy != e.cancelledBy) {
 			m.t.Errorf("%s of %s ended as %s by %q after running %d times, expected %+v", short(id), e.agent, rec.Status, rec.CancelledBy, ran, *e)
 		}
