@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -255,7 +254,7 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 	if held {
 		return found{l, follow, caller}, s.readRunner(l)
 	}
-	ended, err := endsWell(r, head)
+	ended, err := journal.Ended(r, head)
 	if err != nil {
 		return found{}, err
 	}
@@ -380,29 +379,6 @@ func (s *Supervisor) readRunner(l *live) error {
 	start, _, err := s.readSpawned(l.id)
 	l.runner = start.Runner
 	return err
-}
-
-// endsWell reports whether the journal's last event is one that ends an execution.
-func endsWell(r journal.Reader, head journal.Position) (bool, error) {
-	if head.Seq == 0 {
-		return false, nil
-	}
-	at, gap, err := r.Locate(head.Seq - 1)
-	if err != nil || gap != nil {
-		return false, err
-	}
-	buf := make([]byte, head.Offset-at.Offset)
-	n, _, gap, err := r.Read(at, head, buf)
-	if err != nil || gap != nil {
-		return false, err
-	}
-	var last struct {
-		Type string `json:"type"`
-	}
-	if err := json.Unmarshal(buf[:n], &last); err != nil {
-		return false, nil
-	}
-	return execution.IsTerminalType(last.Type), nil
 }
 
 // take makes an execution that was left behind one of ours.
