@@ -1,4 +1,4 @@
-module claudeops
+module github.com/claudeops/claudeops
 
 go 1.26.0
 

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"sync"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // calls are the requests that wait for an answer.

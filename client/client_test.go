@@ -10,9 +10,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // patience is how long a link waits for a subscriber whose queue is full before it leaves the rest

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 var (

@@ -8,8 +8,8 @@ import (
 	"os"
 	"time"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Start an agent and print what it writes, until it ends. A lost connection in between is bridged.

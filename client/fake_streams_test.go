@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // wants carries out what a URL says is to be followed. False: it was refused.

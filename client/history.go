@@ -11,8 +11,8 @@ import (
 	"net/url"
 	"strconv"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // History yields the events after the cursor that there are now, each once and in order, and ends. It

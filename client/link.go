@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // link is one connection over one transport. It exists once the server has taken the credential.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Message is one event as it stands in the journal and came over the wire.

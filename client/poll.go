@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // pollWait is how long a poll may be answered with nothing, and pollPause how long to wait after one

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"sync"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // httpLink is what the two transports that only read have in common. Client messages go by POST, and

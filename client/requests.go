@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // ExecuteOption adjusts one Execute.

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Agent is something that can be run, as the server describes it.

@@ -13,8 +13,8 @@ import (
 	"strconv"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // SearchQuery says which log lines to look for. Only Text is required.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // steady is how long a link must have lasted for its loss to be met with an immediate attempt,

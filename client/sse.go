@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // sseLink reads streams of server-sent events, one after the other.

@@ -7,8 +7,8 @@ import (
 	"iter"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Subscribe yields every event of an execution after the cursor, each once and in order, until the

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 func TestClient_Subscribe(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"iter"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // System yields a sample of the host at every interval (a second at least, 0 for the server's

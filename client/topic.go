@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // topic is one execution that somebody follows: at most one subscription on the server, which feeds

@@ -9,8 +9,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 func TestClient_Transports(t *testing.T) {

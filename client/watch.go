@@ -6,7 +6,7 @@ import (
 	"iter"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // maxUpdates bounds what one watcher holds. Past it the watcher begins anew with a snapshot.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // maxFrame bounds what one frame may take in memory: far above anything a server sends.

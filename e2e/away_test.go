@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/app"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/app"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // TestAbsence_outlives_the_server: what was started to end with its caller ends with it also when the

@@ -14,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/backup"
-	"claudeops/internal/execution"
-	"claudeops/internal/process"
-	"claudeops/internal/testagent/lines"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/backup"
+	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/internal/testagent/lines"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // TestBackup_killed_while_agents_write makes backups while agents write as fast as they can, kills

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/internal/process"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // hardToKill are agents that do not want to end, each with how many processes they are at least.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/creack/pty"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 const speaker = `

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/internal/process"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // damaged is an execution whose journal was changed while nobody looked.

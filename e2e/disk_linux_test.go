@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // TestLowDisk_queue_waits_and_goes_on fills a file system of its own: what is new waits and says why,

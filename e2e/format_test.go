@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 var updateFormat = flag.Bool("update-format", false, "write what the golden data directory is expected to hold")

@@ -14,8 +14,8 @@ import (
 
 	"github.com/creack/pty"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // TestGrep searches a real server from the terminal.

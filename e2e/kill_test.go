@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/internal/process"
-	"claudeops/internal/testagent/lines"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/internal/testagent/lines"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // TestServerKilled_nothing_is_lost kills the server with SIGKILL again and again, at moments that the

@@ -37,7 +37,7 @@ func run(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	binary, testAgent = filepath.Join(dir, "claudeops"), filepath.Join(dir, "testagent")
-	for out, pkg := range map[string]string{binary: "claudeops/cmd/claudeops", testAgent: "claudeops/internal/testagent"} {
+	for out, pkg := range map[string]string{binary: "github.com/claudeops/claudeops/cmd/claudeops", testAgent: "github.com/claudeops/claudeops/internal/testagent"} {
 		cmd := exec.Command("go", "build", "-trimpath", "-o", out, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := cmd.CombinedOutput(); err != nil {

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/e2e/road"
-	"claudeops/internal/execution"
-	"claudeops/internal/testagent/lines"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/e2e/road"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/testagent/lines"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // follower is a reader that holds every event to its number and every line to its checksum.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // TestProxies serves through the web servers people put in front, with the very snippets of the

@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/audit"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/trust/audit"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // ran runs an agent to its end, so many times, and gives the ids.

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // fillUp takes all the room there is on the world's disk, to the last byte.

@@ -22,10 +22,10 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"claudeops/client"
-	"claudeops/internal/auth"
-	"claudeops/internal/process"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/internal/trust/auth"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // world is a data directory, definitions, and the servers that come and go over them.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 var update = flag.Bool("update", false, "write testdata/expected.json anew")

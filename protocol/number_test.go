@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"testing"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 func TestSeq_Refuses(t *testing.T) {

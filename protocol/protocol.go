@@ -11,7 +11,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/execution"
 )
 
 // Version is what the connection message announces.

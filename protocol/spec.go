@@ -1,6 +1,6 @@
 package protocol
 
-import "claudeops/internal/execution"
+import "github.com/claudeops/claudeops/internal/execution"
 
 // Spec says which fields of a union struct one message type uses, beside type (and, for events,
 // executionId, seq and timestamp; for requests, the optional id).

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/internal/journal"
-	"claudeops/internal/runner/logline"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/runner/logline"
 )
 
 // needle stands in one line of every hundred thousand.

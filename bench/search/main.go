@@ -16,10 +16,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/internal/journal"
-	"claudeops/internal/journal/journaltest"
-	"claudeops/internal/search"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/journal/journaltest"
+	"github.com/claudeops/claudeops/internal/record/search"
 )
 
 func main() {

@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"time"
 
-	"claudeops/internal/journal"
+	"github.com/claudeops/claudeops/internal/record/journal"
 )
 
 // seal seals the journal, says what that costs and saves, and how fast one reader reads it from its

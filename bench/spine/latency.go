@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/internal/testagent/lines"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/testagent/lines"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // latency follows an agent that writes into each line when it wrote it.

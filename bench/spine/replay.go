@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // replay gives a journal of up to 3 million lines to a reader that has nothing of it, over the live

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // rest measures starts, and what server and runner hold when nothing happens.

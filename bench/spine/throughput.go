@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // throughput runs one agent that writes as fast as it can, with clients that watch it.

@@ -16,9 +16,9 @@ import (
 	"syscall"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/auth"
-	"claudeops/internal/process"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/internal/trust/auth"
 )
 
 // programs are what is measured, as it is released.
@@ -33,7 +33,7 @@ func build(ctx context.Context) (*programs, error) {
 		return nil, err
 	}
 	p := &programs{dir: dir, binary: filepath.Join(dir, "claudeops"), testAgent: filepath.Join(dir, "testagent")}
-	for out, pkg := range map[string]string{p.binary: "claudeops/cmd/claudeops", p.testAgent: "claudeops/internal/testagent"} {
+	for out, pkg := range map[string]string{p.binary: "github.com/claudeops/claudeops/cmd/claudeops", p.testAgent: "github.com/claudeops/claudeops/internal/testagent"} {
 		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := cmd.CombinedOutput(); err != nil {

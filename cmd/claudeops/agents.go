@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/client"
+	"github.com/claudeops/claudeops/client"
 )
 
 func (c *command) agentsCommand() *cobra.Command {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/internal/backup"
-	"claudeops/internal/supervisor"
+	"github.com/claudeops/claudeops/internal/record/backup"
+	"github.com/claudeops/claudeops/internal/run/supervisor"
 )
 
 type backupFlags struct {

@@ -7,8 +7,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"claudeops/internal/agent"
-	"claudeops/internal/runner/health"
+	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/runner/health"
 )
 
 // runBuiltin is `claudeops builtin NAME`, which a runner starts.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 type cancelFlags struct {

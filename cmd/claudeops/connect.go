@@ -13,11 +13,11 @@ import (
 	"syscall"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/app"
-	"claudeops/internal/auth"
-	"claudeops/internal/datadir"
-	"claudeops/internal/process"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/app"
+	"github.com/claudeops/claudeops/internal/record/datadir"
+	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/internal/trust/auth"
 )
 
 // errNoServer tells that no server could be found.
@@ -49,7 +49,7 @@ type found struct {
 }
 
 func (c *command) newClient(f found, options ...client.Option) (*client.Client, error) {
-	options = append([]client.Option{client.WithToken(f.token), client.WithUserAgent("claudeops/" + buildInfo().Version)}, options...)
+	options = append([]client.Option{client.WithToken(f.token), client.WithUserAgent("github.com/claudeops/claudeops/" + buildInfo().Version)}, options...)
 	if f.temporary {
 		// When it has ended, it does not come back.
 		options = append(options, client.WithMaxAttempts(3))

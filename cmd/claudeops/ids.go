@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // resolveID gives the execution that an id, or the beginning of one, names.

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // matchPrinter shows what a search finds, as grep would. With several executions each line says whose

@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"claudeops/internal/backup"
+	"github.com/claudeops/claudeops/internal/record/backup"
 )
 
 // meter shows how far something is: on a terminal in place, elsewhere on a line now and then, with

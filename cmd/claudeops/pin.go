@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 func (c *command) pinCommand() *cobra.Command {

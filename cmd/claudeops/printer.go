@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // printer shows an execution's events to a person: what the agent wrote goes to stdout and stderr as

@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/client"
-	"claudeops/internal/app"
-	"claudeops/internal/auth"
-	"claudeops/internal/retention"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/app"
+	"github.com/claudeops/claudeops/internal/record/retention"
+	"github.com/claudeops/claudeops/internal/trust/auth"
 )
 
 type pruneFlags struct {

@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/internal/app"
-	"claudeops/internal/datadir"
-	"claudeops/internal/index"
-	"claudeops/internal/journal"
+	"github.com/claudeops/claudeops/internal/app"
+	"github.com/claudeops/claudeops/internal/record/datadir"
+	"github.com/claudeops/claudeops/internal/record/index"
+	"github.com/claudeops/claudeops/internal/record/journal"
 )
 
 func (c *command) reindexCommand() *cobra.Command {

@@ -14,12 +14,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/client"
-	"claudeops/internal/app"
-	"claudeops/internal/datadir"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
-	"claudeops/web"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/app"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/datadir"
+	"github.com/claudeops/claudeops/protocol"
+	"github.com/claudeops/claudeops/web"
 )
 
 type runFlags struct {

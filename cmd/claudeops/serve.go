@@ -13,12 +13,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/internal/agent"
-	"claudeops/internal/app"
-	"claudeops/internal/retention"
-	"claudeops/internal/sealer"
-	"claudeops/internal/space"
-	"claudeops/web"
+	"github.com/claudeops/claudeops/internal/app"
+	"github.com/claudeops/claudeops/internal/host/space"
+	"github.com/claudeops/claudeops/internal/record/retention"
+	"github.com/claudeops/claudeops/internal/record/sealer"
+	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/web"
 )
 
 // serveFlags are what serve can be told.

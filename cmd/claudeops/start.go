@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/client"
-	_ "claudeops/cmd/claudeops/internal/early" // runners go no further
+	"github.com/claudeops/claudeops/client"
+	_ "github.com/claudeops/claudeops/cmd/claudeops/internal/early" // runners go no further
 )
 
 // Exit codes. run ends with the agent's own where the agent has one.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 func TestNeutral(t *testing.T) {

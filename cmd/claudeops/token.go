@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/internal/auth"
+	"github.com/claudeops/claudeops/internal/trust/auth"
 )
 
 func (c *command) tokenCommand() *cobra.Command {

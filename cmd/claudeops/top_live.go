@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // topView is top on a terminal: goroutines that listen, and one that keeps the model and draws it.

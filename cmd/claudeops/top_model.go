@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // topModel is what top shows. It belongs to one goroutine.

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"sync"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // topTail follows what one execution writes, and keeps the end of it.

@@ -10,8 +10,8 @@ import (
 	"github.com/creack/pty"
 	"golang.org/x/term"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 func TestParseKeys(t *testing.T) {

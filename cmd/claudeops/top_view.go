@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/text/width"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // textLine is one line of the screen, which never gets wider than it may. Whatever text comes into it

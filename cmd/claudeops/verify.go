@@ -15,12 +15,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"claudeops/internal/backup"
-	"claudeops/internal/datadir"
-	"claudeops/internal/execution"
-	"claudeops/internal/index"
-	"claudeops/internal/journal"
-	"claudeops/internal/verify"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/backup"
+	"github.com/claudeops/claudeops/internal/record/datadir"
+	"github.com/claudeops/claudeops/internal/record/index"
+	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/verify"
 )
 
 func (c *command) verifyCommand() *cobra.Command {

@@ -12,10 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"claudeops/client"
-	"claudeops/e2e/road"
-	"claudeops/internal/auth"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/e2e/road"
+	"github.com/claudeops/claudeops/internal/trust/auth"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // silent is a connection that has subscribed and is never heard of again, while its end stays open: what

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"claudeops/internal/process"
+	"github.com/claudeops/claudeops/internal/run/process"
 )
 
 // fault is something that befalls processes.

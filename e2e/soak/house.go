@@ -19,9 +19,9 @@ import (
 	"syscall"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/auth"
-	"claudeops/internal/process"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/internal/trust/auth"
 )
 
 // programs are what is under test, and the agent it runs.

@@ -68,7 +68,7 @@ func command(ctx context.Context, long time.Duration, seed uint64, csv, dir stri
 	if err != nil {
 		return err
 	}
-	if err := goBuild(ctx, c.falling, "claudeops/cmd/claudeops", "-overlay", overlay); err != nil {
+	if err := goBuild(ctx, c.falling, "github.com/claudeops/claudeops/cmd/claudeops", "-overlay", overlay); err != nil {
 		return err
 	}
 	sum, err := soak(ctx, c)
@@ -82,7 +82,7 @@ func command(ctx context.Context, long time.Duration, seed uint64, csv, dir stri
 // build makes the programs under test from the sources around.
 func build(ctx context.Context, dir string) (programs, error) {
 	p := programs{claudeops: filepath.Join(dir, "claudeops"), testAgent: filepath.Join(dir, "testagent")}
-	for out, pkg := range map[string]string{p.claudeops: "claudeops/cmd/claudeops", p.testAgent: "claudeops/internal/testagent"} {
+	for out, pkg := range map[string]string{p.claudeops: "github.com/claudeops/claudeops/cmd/claudeops", p.testAgent: "github.com/claudeops/claudeops/internal/testagent"} {
 		if err := goBuild(ctx, out, pkg); err != nil {
 			return p, err
 		}

@@ -11,12 +11,12 @@ import (
 	"strings"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/internal/journal"
-	"claudeops/internal/logtext"
-	"claudeops/internal/testagent/lines"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/logtext"
+	"github.com/claudeops/claudeops/internal/testagent/lines"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // totals are what the oracle has counted.

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/internal/journal"
-	"claudeops/internal/journal/journaltest"
-	"claudeops/internal/testagent/lines"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/journal/journaltest"
+	"github.com/claudeops/claudeops/internal/testagent/lines"
 )
 
 // TestReadJournal holds the oracle to seeing each way in which an agent's lines can be wrong.

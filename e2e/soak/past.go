@@ -7,9 +7,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // retention is how long a house keeps what has ended. The zero retention keeps everything.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/execution"
 )
 
 // plan is what an execution is to do, decided before it starts.

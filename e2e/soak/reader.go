@@ -9,8 +9,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"claudeops/client"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // manner is how a reader reads.

@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/process"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/run/process"
 )
 
 // site is a house under test: what runs in it, what befalls it, and what came of that.

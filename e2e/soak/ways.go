@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"claudeops/e2e/road"
+	"github.com/claudeops/claudeops/e2e/road"
 )
 
 // The ways clients take to the server.

@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/internal/agent"
-	"claudeops/internal/process"
+	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/process"
 )
 
 type none struct{}

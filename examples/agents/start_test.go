@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/internal/agent"
-	"claudeops/internal/process"
+	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/process"
 )
 
 func catalogue(t *testing.T) *agent.Catalogue {

@@ -24,12 +24,12 @@ import (
 
 	"go.uber.org/goleak"
 
-	"claudeops/client"
-	"claudeops/internal/app"
-	"claudeops/internal/auth"
-	"claudeops/internal/datadir"
-	"claudeops/protocol"
-	"claudeops/web"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/app"
+	"github.com/claudeops/claudeops/internal/record/datadir"
+	"github.com/claudeops/claudeops/internal/trust/auth"
+	"github.com/claudeops/claudeops/protocol"
+	"github.com/claudeops/claudeops/web"
 )
 
 func TestMain(m *testing.M) {

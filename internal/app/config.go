@@ -11,11 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"claudeops/internal/auth"
-	"claudeops/internal/retention"
-	"claudeops/internal/sealer"
-	"claudeops/internal/space"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/host/space"
+	"github.com/claudeops/claudeops/internal/record/retention"
+	"github.com/claudeops/claudeops/internal/record/sealer"
+	"github.com/claudeops/claudeops/internal/trust/auth"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // DefaultListen is where a server listens that is told nothing else.

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"log/slog"
 
-	"claudeops/internal/datadir"
-	"claudeops/internal/journal"
+	"github.com/claudeops/claudeops/internal/record/datadir"
+	"github.com/claudeops/claudeops/internal/record/journal"
 )
 
 // OpenData opens a data directory, and brings one of an earlier format to that of this program.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
-	"claudeops/internal/journal"
+	"github.com/claudeops/claudeops/internal/record/journal"
 )
 
 // An upgrade waits for whoever writes, in whatever process, and for nobody else.

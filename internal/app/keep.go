@@ -9,15 +9,15 @@ import (
 	"os"
 	"time"
 
-	"claudeops/internal/agent"
-	"claudeops/internal/audit"
-	"claudeops/internal/datadir"
-	"claudeops/internal/fault"
-	"claudeops/internal/index"
-	"claudeops/internal/journal"
-	"claudeops/internal/retention"
-	"claudeops/internal/space"
-	"claudeops/internal/supervisor"
+	"github.com/claudeops/claudeops/internal/fault"
+	"github.com/claudeops/claudeops/internal/host/space"
+	"github.com/claudeops/claudeops/internal/record/datadir"
+	"github.com/claudeops/claudeops/internal/record/index"
+	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/retention"
+	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/supervisor"
+	"github.com/claudeops/claudeops/internal/trust/audit"
 )
 
 // keeping is the executions of a data directory as retention sees them.

@@ -3,7 +3,7 @@ package app
 import (
 	"testing"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // To clients 0 is no limit; to the supervisor it is its default, and less is none.

@@ -5,8 +5,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"claudeops/internal/execution"
-	"claudeops/internal/sealer"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/sealer"
 )
 
 // openSealer makes what seals the journals of executions that have ended, and has it hear of each.

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/client"
-	"claudeops/internal/execution"
-	"claudeops/internal/space"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/host/space"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // A disk that is nearly full, or is said to be: what is new waits and says why, readiness and the host's

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/execution"
 )
 
 func ptr[T any](v T) *T { return &v }

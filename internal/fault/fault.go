@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Error is an error with a code and a message meant for the caller: what was wrong, where, and

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"claudeops/internal/fault"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/fault"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // TestError: the outermost code counts, the cause is kept for the log and not shown to the caller.

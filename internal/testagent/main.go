@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"claudeops/internal/testagent/lines"
+	"github.com/claudeops/claudeops/internal/testagent/lines"
 )
 
 func main() {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 const asyncapiPath = "docs/asyncapi.yaml"

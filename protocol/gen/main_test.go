@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // TestGenerate_Fresh fails when package protocol has changed and what is made from it has not.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"claudeops/internal/execution"
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // kind says what a value is in JSON.

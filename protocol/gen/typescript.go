@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"claudeops/protocol"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 const typescriptPath = "web/packages/client/src/protocol.gen.ts"

@@ -10,7 +10,7 @@ package early
 import (
 	"os"
 
-	"claudeops/internal/runner"
+	"github.com/claudeops/claudeops/internal/run/runner"
 )
 
 func init() {

@@ -12,7 +12,7 @@ import {
 import type { ReactNode } from "react";
 import { loadTone } from "./system-strip.tsx";
 
-/** The result of the built-in check, as internal/runner/health writes it. Sizes are bytes, shares percent. */
+/** The result of the built-in check, as internal/run/runner/health writes it. Sizes are bytes, shares percent. */
 export interface HealthResult {
   readonly overall: "healthy" | "warning" | "critical";
   readonly summary: string;

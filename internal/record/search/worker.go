@@ -1,0 +1,238 @@
+package search
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/protocol"
+)
+
+// worker searches one piece after another.
+type worker struct {
+	*scan
+	finder *finder
+	parser parser
+	buf    []byte
+}
+
+// How much of a journal is read at once: a block, if it is no longer than this. A buffer that had to
+// grow beyond keptBuffer is not kept.
+const (
+	maxRead    = 8 << 20
+	keptBuffer = 1 << 20
+)
+
+// maxHeld is how much is kept of what was found in a piece whose turn has not come, as sizeOf counts.
+// Ordinary lines take less for a whole block.
+const maxHeld = 1 << 20
+
+func (sc *scan) newWorker() *worker { return &worker{scan: sc, finder: newFinder(sc.m.literals)} }
+
+// search is what each worker does.
+func (sc *scan) search() {
+	w := sc.newWorker()
+	for p := range sc.todo {
+		w.take(p)
+		close(p.done)
+		// A search must not keep live readers waiting for as long as the scheduler would let it.
+		runtime.Gosched()
+	}
+}
+
+// take searches a piece when it is this search's turn.
+func (w *worker) take(p *piece) {
+	select {
+	case w.buf = <-w.s.buffers:
+		w.piece(p)
+		if len(w.buf) > keptBuffer {
+			w.buf = nil
+		}
+		w.s.buffers <- w.buf
+	case <-w.ctx.Done():
+		p.err = context.Cause(w.ctx)
+	}
+}
+
+func (w *worker) piece(p *piece) {
+	w.parser.head = p.source.head
+	at, end := p.block.From, p.block.To
+	for at.Seq < end.Seq && (p.rest == nil || w.q.Backwards) {
+		if w.ctx.Err() != nil {
+			p.err = context.Cause(w.ctx)
+			return
+		}
+		if need := int(min(end.Offset-at.Offset, maxRead)); len(w.buf) < need {
+			w.buf = make([]byte, need)
+		}
+		n, next, gap, err := p.source.reader.Read(at, end, w.buf)
+		var short *journal.ErrShortBuffer
+		switch {
+		case errors.As(err, &short):
+			w.buf = make([]byte, short.Need)
+			continue
+		case err != nil:
+			p.err = err
+			return
+		case gap != nil:
+			p.lost = append(p.lost, *gap)
+		case n == 0:
+			p.err = fmt.Errorf("reading stopped at event %d of %d", at.Seq, end.Seq)
+			return
+		}
+		w.lines(w.buf[:n], p)
+		at = next
+	}
+	if w.q.Backwards {
+		w.turn(p)
+	}
+}
+
+// turn puts what was found in a piece into the order of a search backwards.
+func (w *worker) turn(p *piece) {
+	slices.Reverse(p.matches)
+	if p.rest == nil {
+		return
+	}
+	if int64(len(p.matches)) >= w.left.Load() {
+		p.rest = nil // no more is wanted than what was kept
+		return
+	}
+	// What is before the first match that was kept is searched again, when its turn comes.
+	p.count = int64(len(p.matches))
+	first := p.matches[len(p.matches)-1].Seq
+	p.rest = &rest{p.block.From.Seq, first - 1}
+	var lost []journal.Gap
+	for _, gap := range p.lost {
+		if gap.To > first {
+			lost = append(lost, gap)
+		}
+	}
+	p.lost = lost
+}
+
+// keep adds a match to those of a piece, as long as there is room.
+func (w *worker) keep(p *piece, m protocol.Match) {
+	p.matches = append(p.matches, m)
+	p.size += sizeOf(&m)
+	switch left := w.left.Load(); {
+	case p.size <= maxHeld:
+	case !w.q.Backwards && int64(len(p.matches)) < left:
+		p.rest = &rest{m.Seq, p.block.To.Seq} // the rest waits until this was given
+	case w.q.Backwards:
+		// The last ones are wanted first.
+		for p.size > maxHeld && len(p.matches) > 1 {
+			p.size -= sizeOf(&p.matches[0])
+			p.matches[0] = protocol.Match{}
+			p.matches = p.matches[1:]
+			p.rest = &rest{} // turn says which
+		}
+	}
+}
+
+// patience is how many lines are looked at between two questions whether the search still goes on.
+const patience = 256
+
+// lines searches whole events.
+func (w *worker) lines(text []byte, p *piece) {
+	w.finder.begin(text)
+	looked := 0
+	for at := 0; at < len(text); {
+		hit := w.finder.next(at)
+		if hit == len(text) {
+			return
+		}
+		start := lineStart(text, at, hit)
+		l, message, ok := w.parser.quick(text[start:])
+		if ok && hit < start+message && len(w.finder.needles) > 0 {
+			// It is in the head of the event. Look on behind that, which may be in a later event.
+			if hit = w.finder.next(start + message); hit == len(text) {
+				return
+			}
+		}
+		end := lineEnd(text, start)
+		at = end + 1
+		if hit >= end {
+			continue
+		}
+		if looked++; looked%patience == 0 && w.ctx.Err() != nil {
+			return // the piece is thrown away
+		}
+		if ok && !w.m.wants(&l) {
+			continue
+		}
+		w.line(text[start:end], l, message, hit-start, ok, p)
+		if p.rest != nil && !w.q.Backwards {
+			return
+		}
+	}
+}
+
+// line looks at one event. hit is where the text that it must hold stands in it.
+func (w *worker) line(event []byte, l line, at, hit int, quick bool, p *piece) {
+	var message []byte
+	literal := false
+	if quick {
+		message, literal, quick = w.parser.message(event[at:])
+	}
+	if !quick {
+		if l, message, quick = w.parser.slow(event); !quick || !w.m.wants(&l) {
+			return
+		}
+		literal = false
+	}
+	left := w.left.Load()
+	switch {
+	case int64(len(p.matches)) < left, w.q.Backwards && left > 0:
+		ranges := w.m.find(message)
+		if len(ranges) == 0 {
+			return
+		}
+		w.keep(p, matchOf(&l, message, ranges))
+	case literal && w.m.exact:
+		// What was found is all that is looked for, if it is in the message and not behind it.
+		if hit-at+len(w.m.plain.text) > len(message) {
+			return
+		}
+	case !w.m.matches(message):
+		return
+	}
+	p.count++
+}
+
+func lineEnd(text []byte, from int) int {
+	if i := bytes.IndexByte(text[from:], '\n'); i >= 0 {
+		return from + i
+	}
+	return len(text)
+}
+
+// lineStart gives where the line that hit is in begins. A line begins at from.
+func lineStart(text []byte, from, hit int) int {
+	const near = 2 << 10
+	if hit-from > near {
+		return bytes.LastIndexByte(text[:hit], '\n') + 1
+	}
+	for {
+		i := bytes.IndexByte(text[from:hit], '\n')
+		if i < 0 {
+			return from
+		}
+		from += i + 1
+	}
+}
+
+func matchOf(l *line, message []byte, ranges [][2]int) protocol.Match {
+	m := protocol.Match{Seq: l.seq, Ranges: utf16Ranges(message, ranges), Message: string(message), Level: l.level, Stream: l.stream}
+	if at, err := time.Parse(time.RFC3339Nano, string(l.stamp)); err == nil {
+		stamp := execution.At(at)
+		m.Timestamp = &stamp
+	}
+	return m
+}

@@ -1,0 +1,504 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4" // of the two candidates the one that refuses bad UTF-8, control characters and unknown aliases, and gives both marks of a syntax error
+	"go.yaml.in/yaml/v4/plugin/loaderlimits"
+
+	"github.com/claudeops/claudeops/internal/trust/mask"
+)
+
+// MaxFileBytes is how long a definition may be. Longer ones are refused unread.
+const MaxFileBytes = 1 << 20
+
+// maxDepth is how deep lists and mappings may nest.
+const maxDepth = 64
+
+// field is one key of a definition and how it is read.
+type field struct {
+	name string
+	read func(p *parser, n *yaml.Node)
+}
+
+// fields lists every key a definition may have; the published JSON Schema has the same.
+func fields() []field {
+	return []field{
+		{"name", (*parser).readName},
+		{"title", func(p *parser, n *yaml.Node) { p.def.Title, _ = p.text(n, "title") }},
+		{"description", func(p *parser, n *yaml.Node) { p.def.Description, _ = p.text(n, "description") }},
+		{"command", (*parser).readCommand},
+		{"shell", (*parser).readShell},
+		{"builtin", (*parser).readBuiltin},
+		{"parameters", func(p *parser, n *yaml.Node) { p.parameters = n }},
+		{"env", (*parser).readEnv},
+		{"workdir", (*parser).readWorkdir},
+		{"timeout", func(p *parser, n *yaml.Node) { p.def.Timeout, _ = p.duration(n, "timeout") }},
+		{"idleTimeout", func(p *parser, n *yaml.Node) { p.def.IdleTimeout, _ = p.duration(n, "idleTimeout") }},
+		{"stop", (*parser).readStop},
+		{"concurrency", (*parser).readConcurrency},
+		{"maxOutput", (*parser).readMaxOutput},
+		{"budget", (*parser).readBudget},
+		{"mask", (*parser).readMask},
+		{"retention", (*parser).readRetention},
+	}
+}
+
+// habits are names that other tools use for the same thing.
+var habits = map[string]string{
+	"cmd": "command", "run": "command", "exec": "command", "args": "command", "argv": "command",
+	"script": "shell", "bash": "shell", "sh": "shell",
+	"params": "parameters", "inputs": "parameters", "schema": "parameters", "config": "parameters",
+	"cwd": "workdir", "dir": "workdir", "directory": "workdir", "workingdirectory": "workdir",
+	"environment": "env", "envs": "env", "variables": "env",
+	"parallel": "concurrency", "secrets": "mask", "redact": "mask", "label": "title", "help": "description",
+}
+
+// parser reads one file. It goes on after an error, so that one look shows all of them.
+type parser struct {
+	file       string
+	def        *Definition
+	problems   []Problem
+	parameters *yaml.Node
+	nodes      map[string]*yaml.Node // each field's value, for errors found later
+}
+
+// Parse reads one definition. It gives no definition when there is any problem. What it gives can
+// be looked at and resolved, but only a catalogue's have the server's environment and executable.
+func Parse(file string, source []byte) (*Definition, []Problem) {
+	p := &parser{file: file, def: &Definition{File: file, Stop: DefaultStop}, nodes: map[string]*yaml.Node{}}
+	if root := p.document(source); root != nil {
+		p.definition(root)
+	}
+	if len(p.problems) > 0 {
+		sort.SliceStable(p.problems, func(i, j int) bool {
+			a, b := p.problems[i], p.problems[j]
+			if a.Line != b.Line {
+				return a.Line < b.Line
+			}
+			if a.Column != b.Column {
+				return a.Column < b.Column
+			}
+			return a.Field < b.Field
+		})
+		return nil, p.problems
+	}
+	return p.def, nil
+}
+
+func (p *parser) fail(n *yaml.Node, field, format string, args ...any) {
+	problem := Problem{File: p.file, Field: field, Message: fmt.Sprintf(format, args...)}
+	if n != nil {
+		problem.Line, problem.Column = max(n.Line, 1), max(n.Column, 1)
+	}
+	p.problems = append(p.problems, problem)
+}
+
+// document parses the YAML itself and gives the mapping at its top.
+func (p *parser) document(source []byte) *yaml.Node {
+	if len(source) > MaxFileBytes {
+		p.fail(nil, "", "the file has %d bytes; a definition may have at most %d", len(source), MaxFileBytes)
+		return nil
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(source), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
+	if err != nil {
+		p.fail(nil, "", "can't be read: %v", err)
+		return nil
+	}
+	var document yaml.Node
+	if err := loader.Load(&document); err != nil {
+		if errors.Is(err, io.EOF) {
+			p.fail(nil, "", "the file is empty: give at least name and command")
+			return nil
+		}
+		p.syntax(source, err)
+		return nil
+	}
+	var another yaml.Node
+	switch err := loader.Load(&another); {
+	case err == nil:
+		p.fail(&another, "", "a second document begins here: one file holds one agent; put the other in a file of its own")
+		return nil
+	case !errors.Is(err, io.EOF):
+		p.syntax(source, err)
+		return nil
+	}
+	root := &document
+	if root.Kind == yaml.DocumentNode {
+		if len(root.Content) == 0 {
+			p.fail(nil, "", "the file is empty: give at least name and command")
+			return nil
+		}
+		root = root.Content[0]
+	}
+	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
+		p.fail(root, "", "the file is empty: give at least name and command")
+		return nil
+	}
+	if root.Kind != yaml.MappingNode {
+		p.fail(root, "", "a definition is a mapping of fields (name: …, command: …), this is %s", kindName(root))
+		return nil
+	}
+	return root
+}
+
+// syntax reports what the YAML parser refused, where it could tell, and the usual cause.
+func (p *parser) syntax(source []byte, err error) {
+	problem := Problem{File: p.file, Message: "not valid YAML: " + err.Error()}
+	var load *yaml.LoadError
+	if errors.As(err, &load) {
+		message := load.Message
+		if load.ContextMsg != "" {
+			message = load.ContextMsg + " that began on line " + strconv.Itoa(load.ContextMark.Line) + ": " + message
+		}
+		problem.Message = "not valid YAML: " + message
+		problem.Line, problem.Column = load.Mark.Line, load.Mark.Column
+		if problem.Line == 0 {
+			problem.Line, problem.Column = badByte(source)
+		}
+		switch {
+		case strings.Contains(load.Message, "tab character"):
+			problem.Message += "; indent with spaces"
+		case strings.Contains(load.Message, "mapping values are not allowed"):
+			problem.Message += `; text that holds ": " must stand in quotes, and fields of one mapping must be indented alike`
+		case strings.Contains(load.Message, "cannot start any token"):
+			problem.Message += "; put the text in quotes"
+		}
+	}
+	p.problems = append(p.problems, problem)
+}
+
+// badByte finds the first byte that no YAML file may hold. Line 0 when there is none.
+func badByte(source []byte) (line, column int) {
+	line, column = 1, 1
+	for len(source) > 0 {
+		r, size := decodeRune(source)
+		if size == 0 || (r < ' ' && r != '\n' && r != '\r' && r != '\t') || r == 0x7f {
+			return line, column
+		}
+		source = source[size:]
+		if column++; r == '\n' {
+			line, column = line+1, 1
+		}
+	}
+	return 0, 0
+}
+
+func (p *parser) definition(root *yaml.Node) {
+	known := fields()
+	names := make([]string, len(known))
+	readers := make(map[string]func(*parser, *yaml.Node), len(known))
+	for i, f := range known {
+		names[i], readers[f.name] = f.name, f.read
+	}
+	for _, m := range p.members(root, "") {
+		read, ok := readers[m.key]
+		if !ok {
+			p.fail(m.keyNode, m.key, "unknown field%s; the fields are %s", didYouMean(m.key, names), strings.Join(names, ", "))
+			continue
+		}
+		p.nodes[m.key] = m.value
+		read(p, m.value)
+	}
+	p.oneDriver(root)
+	if p.nodes["name"] == nil {
+		p.fail(root, "name", "missing: give the agent a name of a-z, 0-9 and -, like disk-report")
+	}
+	if p.def.Title == "" {
+		p.def.Title = p.def.Name
+	}
+	p.readParameters()
+	p.checkPlaces()
+}
+
+func didYouMean(wrong string, known []string) string {
+	meant := nearest(wrong, known)
+	if meant == "" {
+		meant = habits[fold(wrong)]
+	}
+	if meant == "" || meant == wrong {
+		return ""
+	}
+	return ": did you mean " + meant + "?"
+}
+
+func (p *parser) oneDriver(root *yaml.Node) {
+	var given []string
+	var last string
+	for _, name := range []string{"command", "shell", "builtin"} {
+		if n := p.nodes[name]; n != nil {
+			given = append(given, name)
+			if last == "" || n.Line > p.nodes[last].Line {
+				last = name
+			}
+		}
+	}
+	switch {
+	case len(given) == 0:
+		p.fail(root, "command", "missing: say what to run with one of command, shell or builtin")
+	case len(given) > 1:
+		p.fail(p.nodes[last], last, "%s are given: keep exactly one of command, shell and builtin", strings.Join(given, " and "))
+	}
+}
+
+func (p *parser) readName(n *yaml.Node) {
+	name, ok := p.text(n, "name")
+	if !ok {
+		return
+	}
+	if !ValidName(name) {
+		p.fail(n, "name", "%q can't be a name: use 1 to 63 of a-z, 0-9 and -, like disk-report", clip(name))
+		return
+	}
+	p.def.Name, p.def.line, p.def.column = name, n.Line, n.Column
+}
+
+func (p *parser) readCommand(n *yaml.Node) {
+	n = p.resolve(n)
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+		p.fail(n, "command", "must be a list of the program and its arguments, like [df, -h, /]; for a line of shell use shell")
+		return
+	}
+	if n.Kind != yaml.SequenceNode {
+		p.fail(n, "command", "must be a list of the program and its arguments, like [df, -h, /], this is %s", kindName(n))
+		return
+	}
+	if len(n.Content) == 0 {
+		p.fail(n, "command", "is empty: give the program and its arguments, like [df, -h, /]")
+		return
+	}
+	for i, item := range n.Content {
+		name := "command." + strconv.Itoa(i)
+		element, ok := p.literal(item, name)
+		if ok && i == 0 && element == "" {
+			p.fail(item, name, "is empty: the first element is the program to run")
+		}
+		p.def.Command = append(p.def.Command, element)
+		p.def.command = append(p.def.command, parseTemplate(element))
+	}
+}
+
+func (p *parser) readShell(n *yaml.Node) {
+	script, ok := p.text(n, "shell")
+	if !ok {
+		return
+	}
+	if strings.TrimSpace(script) == "" {
+		p.fail(n, "shell", "is empty: give the script that /bin/sh is to run")
+		return
+	}
+	p.def.Shell = script
+}
+
+func (p *parser) readBuiltin(n *yaml.Node) {
+	name, ok := p.text(n, "builtin")
+	if !ok {
+		return
+	}
+	if name != SystemHealth {
+		p.fail(n, "builtin", "there is no builtin %q; there is %s", clip(name), SystemHealth)
+		return
+	}
+	p.def.Builtin = name
+}
+
+func (p *parser) readEnv(n *yaml.Node) {
+	p.def.Env = map[string]string{}
+	for _, m := range p.members(n, "env") {
+		name := "env." + m.key
+		switch {
+		case !validVariable(m.key):
+			p.fail(m.keyNode, name, "%q can't be the name of a variable: use letters, digits and _, not a digit first", clip(m.key))
+			continue
+		case strings.HasPrefix(m.key, "CLAUDEOPS_"):
+			p.fail(m.keyNode, name, "names that begin with CLAUDEOPS_ are set by ClaudeOps itself; use another")
+			continue
+		}
+		value, ok := p.literal(m.value, name)
+		if !ok {
+			continue
+		}
+		p.def.Env[m.key] = value
+		p.def.env = append(p.def.env, envEntry{name: m.key, value: parseTemplate(value)})
+	}
+}
+
+func (p *parser) readWorkdir(n *yaml.Node) {
+	dir, ok := p.text(n, "workdir")
+	if !ok {
+		return
+	}
+	t := parseTemplate(dir)
+	if !filepath.IsAbs(dir) && (t.constant() || t.parts[0].name == "") {
+		p.fail(n, "workdir", "%q must be an absolute path, like /srv; leave it out for a fresh scratch directory", clip(dir))
+		return
+	}
+	p.def.Workdir, p.def.workdir = dir, t
+}
+
+// signals are those that a definition may name to end an agent.
+var signals = []string{"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGKILL"}
+
+func (p *parser) readStop(n *yaml.Node) {
+	for _, m := range p.members(n, "stop") {
+		switch m.key {
+		case "signal":
+			text, ok := p.text(m.value, "stop.signal")
+			if !ok {
+				continue
+			}
+			name := strings.ToUpper(text)
+			if !strings.HasPrefix(name, "SIG") {
+				name = "SIG" + name
+			}
+			if !slices.Contains(signals, name) {
+				p.fail(m.value, "stop.signal", "%q is not a signal to stop with; use one of %s", clip(text), strings.Join(signals, ", "))
+				continue
+			}
+			p.def.Stop.Signal = name
+		case "grace":
+			if grace, ok := p.duration(m.value, "stop.grace"); ok {
+				p.def.Stop.Grace = grace
+			}
+		default:
+			p.fail(m.keyNode, "stop."+m.key, "unknown field%s; stop has signal and grace", didYouMean(m.key, []string{"signal", "grace"}))
+		}
+	}
+}
+
+func (p *parser) readConcurrency(n *yaml.Node) {
+	r := p.resolve(n)
+	var count int
+	if r.Kind != yaml.ScalarNode || r.ShortTag() != "!!int" || r.Load(&count) != nil {
+		p.fail(n, "concurrency", "must be a whole number, like 1, this is %s", kindName(r))
+		return
+	}
+	if count < 1 {
+		p.fail(n, "concurrency", "must be at least 1; leave it out for as many as the server allows")
+		return
+	}
+	p.def.Concurrency = count
+}
+
+func (p *parser) readMaxOutput(n *yaml.Node) {
+	r := p.resolve(n)
+	if r.Kind != yaml.ScalarNode || (r.ShortTag() != "!!int" && r.ShortTag() != "!!str") {
+		p.fail(n, "maxOutput", "must be a size, like 1GiB, 512MB or a number of bytes, this is %s", kindName(r))
+		return
+	}
+	size, err := parseSize(r.Value)
+	switch {
+	case err != nil:
+		p.fail(n, "maxOutput", "%v", err)
+	case size == 0:
+		p.fail(n, "maxOutput", "must be more than 0; leave it out for no limit")
+	default:
+		p.def.MaxOutput = size
+	}
+}
+
+func (p *parser) readBudget(n *yaml.Node) {
+	for _, m := range p.members(n, "budget") {
+		if m.key != "usd" {
+			p.fail(m.keyNode, "budget."+m.key, "unknown field%s; budget has usd", didYouMean(m.key, []string{"usd"}))
+			continue
+		}
+		r := p.resolve(m.value)
+		var usd float64
+		if tag := r.ShortTag(); r.Kind != yaml.ScalarNode || (tag != "!!int" && tag != "!!float") || r.Load(&usd) != nil {
+			p.fail(m.value, "budget.usd", "must be a number of US dollars, like 0.50, this is %s", kindName(r))
+			continue
+		}
+		if !(usd > 0) || math.IsInf(usd, 0) {
+			p.fail(m.value, "budget.usd", "must be more than 0; leave budget out for no limit")
+			continue
+		}
+		p.def.Budget.USD = usd
+	}
+}
+
+// readMask takes texts, and expressions as {pattern: …}.
+func (p *parser) readMask(n *yaml.Node) {
+	n = p.resolve(n)
+	if n.Kind != yaml.SequenceNode {
+		p.fail(n, "mask", "must be a list of texts and of {pattern: expression}, this is %s", kindName(n))
+		return
+	}
+	for i, item := range n.Content {
+		name := "mask." + strconv.Itoa(i)
+		if p.resolve(item).Kind == yaml.MappingNode {
+			p.readPattern(p.resolve(item), name)
+			continue
+		}
+		text, ok := p.literal(item, name)
+		if ok && text == "" {
+			p.fail(item, name, "is empty: give the text to mask")
+		} else if ok {
+			p.def.literals = append(p.def.literals, text)
+			p.def.Mask = append(p.def.Mask, text)
+		}
+	}
+}
+
+func (p *parser) readPattern(n *yaml.Node, name string) {
+	if len(n.Content) != 2 || n.Content[0].Value != "pattern" {
+		p.fail(n, name, "must be a text, or pattern: and an expression, like {pattern: 'sk-[A-Za-z0-9]{20,}'}")
+		return
+	}
+	expression, ok := p.literal(n.Content[1], name+".pattern")
+	if !ok {
+		return
+	}
+	if err := mask.CheckPattern(expression); err != nil {
+		p.fail(n.Content[1], name+".pattern", "%s", err)
+		return
+	}
+	p.def.MaskPatterns = append(p.def.MaskPatterns, expression)
+}
+
+// checkPlaces looks whether every {{place}} names a parameter.
+func (p *parser) checkPlaces() {
+	if p.def.schema == nil {
+		return
+	}
+	look := func(n *yaml.Node, field string, t template) {
+		for _, name := range t.names() {
+			if found, known := p.def.declares(name); !found {
+				p.fail(n, field, "{{%s}} is not in parameters%s; for the literal text write \\{{%s}}", name, didYouMean(name, known), name)
+			}
+		}
+	}
+	if n := p.nodes["command"]; n != nil && len(p.resolve(n).Content) == len(p.def.command) {
+		for i, t := range p.def.command {
+			look(p.resolve(n).Content[i], "command."+strconv.Itoa(i), t)
+		}
+	}
+	if p.nodes["env"] != nil {
+		for _, m := range p.members(p.nodes["env"], "env") {
+			for _, entry := range p.def.env {
+				if entry.name == m.key {
+					look(m.value, "env."+m.key, entry.value)
+				}
+			}
+		}
+	}
+	if n := p.nodes["workdir"]; n != nil {
+		look(n, "workdir", p.def.workdir)
+	}
+	if n := p.nodes["shell"]; n != nil {
+		for _, name := range parseTemplate(p.def.Shell).names() {
+			if found, _ := p.def.declares(name); found {
+				p.fail(n, "shell", `{{%s}} is not replaced in a shell script: write "$%s" (with the quotes)`, name, variableName(name))
+			}
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/internal/run/runner"
+)
+
+// Runners starts the processes that run executions, and reaches them.
+type Runners interface {
+	// Spawn starts the runner of an execution whose journal holds its first event and whose
+	// spec.json is written, and returns when the runner has the journal. The id is the zero one
+	// when the runner has ended since. After an error there is no runner.
+	Spawn(id string) (process.ID, error)
+	// Alive reports whether that very process still runs.
+	Alive(runner process.ID) bool
+	// Begun reports whether a runner of the execution may have come so far as to start the agent.
+	Begun(id string) bool
+	// Dial connects to the runner. It fails at once when none listens.
+	Dial(ctx context.Context, id string) (Link, error)
+	// KillMarked ends whatever carries the execution's id, until nothing of it is left.
+	KillMarked(ctx context.Context, id string) (killed int, err error)
+}
+
+// Link is the connection to one runner.
+type Link interface {
+	// Run has h told of what happens, beginning with every event but log lines that the runner
+	// has written so far. It returns nil after the last event, an error when the runner is gone
+	// without it or ctx has ended, and gives the connection up.
+	Run(ctx context.Context, h Handler) error
+	// Watch asks for notices of growth, the first at once, or asks for no more.
+	Watch(on bool)
+	// Cancel asks the runner to stop the agent. The outcome is the last event.
+	Cancel(by, reason string) error
+}
+
+// Handler is told by a Link, one call at a time.
+type Handler = runner.Handler
+
+// processes are runners as they should be: processes of their own that outlive the server.
+type processes struct {
+	executable string
+	dataDir    string
+}
+
+func (p *processes) Spawn(id string) (process.ID, error) {
+	pid, err := runner.Spawn(p.executable, p.dataDir, id)
+	if err != nil {
+		return process.ID{}, err
+	}
+	found, err := process.Find(pid)
+	if errors.Is(err, process.ErrGone) {
+		return process.ID{}, nil
+	}
+	if err != nil {
+		return process.ID{PID: pid}, nil // it runs all the same
+	}
+	return found, nil
+}
+
+func (p *processes) Alive(id process.ID) bool { return id.Start != 0 && id.Alive() }
+
+// Begun looks for the workspace, which a runner makes before it starts the agent.
+func (p *processes) Begun(id string) bool {
+	_, err := os.Lstat(filepath.Join(p.dataDir, "executions", id, "workspace"))
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+func (p *processes) Dial(ctx context.Context, id string) (Link, error) {
+	link, err := runner.Dial(ctx, p.dataDir, id)
+	if err != nil {
+		return nil, err // not link: that would be a Link that is not nil
+	}
+	return link, nil
+}
+
+func (p *processes) KillMarked(ctx context.Context, id string) (int, error) {
+	return process.KillMarked(ctx, id)
+}
+
+func bootID() (string, error) { return process.BootID() }

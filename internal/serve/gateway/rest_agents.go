@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/claudeops/claudeops/internal/fault"
+	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/protocol"
+)
+
+// agentBody is a definition in an answer. It marshals itself; AgentView is what the document says.
+type agentBody struct{ *agent.Definition }
+
+// Schema is AgentView's.
+func (agentBody) Schema(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[AgentView](), true, "Agent")
+}
+
+// AgentView describes how a definition marshals.
+type AgentView struct {
+	Name          string          `json:"name" pattern:"^[a-z0-9-]{1,63}$"`
+	Title         string          `json:"title"`
+	Description   string          `json:"description,omitempty"`
+	Driver        string          `json:"driver" doc:"What runs it: command, shell, builtin or claude."`
+	Command       []string        `json:"command,omitempty" doc:"Secrets masked."`
+	Shell         string          `json:"shell,omitempty" doc:"Secrets masked."`
+	Builtin       string          `json:"builtin,omitempty"`
+	Parameters    json.RawMessage `json:"parameters" doc:"The JSON Schema that an execution's config is validated against."`
+	Env           []string        `json:"env,omitempty" doc:"The names alone."`
+	Workdir       string          `json:"workdir,omitempty"`
+	TimeoutMs     int64           `json:"timeoutMs,omitempty" doc:"Of the whole run; 0: none."`
+	IdleTimeoutMs int64           `json:"idleTimeoutMs,omitempty" doc:"Without output; 0: none."`
+	Stop          AgentStop       `json:"stop"`
+	Concurrency   int             `json:"concurrency,omitempty" doc:"Runs at a time, more are queued; 0: no limit of its own."`
+	MaxOutput     int64           `json:"maxOutput,omitempty" doc:"Bytes; 0: no limit."`
+	Budget        *AgentBudget    `json:"budget,omitempty"`
+	Retention     *AgentRetention `json:"retention,omitempty" doc:"What it sets itself; the rest is as the server has it."`
+	File          string          `json:"file,omitempty" doc:"Where it was read; none for what is built in."`
+}
+
+// AgentStop is how an agent is asked to end.
+type AgentStop struct {
+	Signal  string `json:"signal"`
+	GraceMs int64  `json:"graceMs" doc:"How long it has to end by itself before it is killed."`
+}
+
+// AgentBudget is what one run may cost.
+type AgentBudget struct {
+	USD float64 `json:"usd"`
+}
+
+// AgentRetention is for how long, and how much of an agent's executions is kept.
+type AgentRetention struct {
+	Logs *struct {
+		AgeMs *int64 `json:"ageMs,omitempty" doc:"Since the end; -1: no bound."`
+		Size  *int64 `json:"size,omitempty" doc:"Bytes of all together; -1: no bound."`
+	} `json:"logs,omitempty" doc:"Log lines."`
+	Executions *struct {
+		AgeMs *int64 `json:"ageMs,omitempty" doc:"Since the end; -1: no bound."`
+		Count *int64 `json:"count,omitempty" doc:"How many; -1: no bound."`
+	} `json:"executions,omitempty" doc:"Whole executions."`
+}
+
+type agentsAnswer struct {
+	Body struct {
+		Agents   []agentBody     `json:"agents" nullable:"false" doc:"By name."`
+		Problems []agent.Problem `json:"problems" nullable:"false" doc:"What is wrong with definition files. The last good form of a file that has become wrong is still among agents."`
+	}
+}
+
+type agentAnswer struct{ Body agentBody }
+
+type agentPath struct {
+	Name string `path:"name" doc:"The agent's name."`
+}
+
+func (g *Gateway) registerAgents() {
+	operation(g, huma.Operation{
+		OperationID: "list-agents", Method: http.MethodGet, Path: "/api/agents", Tags: []string{"agents"},
+		Summary: "What can be run, and what is wrong with definitions",
+	}, func(context.Context, *struct{}) (*agentsAnswer, error) {
+		out := &agentsAnswer{}
+		out.Body.Agents = []agentBody{}
+		for _, d := range g.opts.Catalogue.List() {
+			out.Body.Agents = append(out.Body.Agents, agentBody{d})
+		}
+		if out.Body.Problems = g.opts.Catalogue.Problems(); out.Body.Problems == nil {
+			out.Body.Problems = []agent.Problem{}
+		}
+		return out, nil
+	})
+	operation(g, huma.Operation{
+		OperationID: "get-agent", Method: http.MethodGet, Path: "/api/agents/{name}", Tags: []string{"agents"},
+		Summary: "One agent's definition",
+	}, func(_ context.Context, in *agentPath) (*agentAnswer, error) {
+		d, ok := g.opts.Catalogue.Get(in.Name)
+		if !ok {
+			return nil, fault.New(protocol.NotFound, "there is no agent %.100q; GET /api/agents lists them", in.Name)
+		}
+		return &agentAnswer{agentBody{d}}, nil
+	})
+}

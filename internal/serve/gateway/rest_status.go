@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/claudeops/claudeops/internal/fault"
+	"github.com/claudeops/claudeops/internal/record/index"
+	"github.com/claudeops/claudeops/protocol"
+)
+
+type health struct {
+	Status string             `json:"status" enum:"ok,starting" doc:"ok once the server can take requests."`
+	Disk   protocol.DiskState `json:"disk,omitempty" enum:"low,critical" doc:"Absent when there is room. Else nothing is started until there is again: what is new waits."`
+}
+
+type healthAnswer struct{ Body health }
+
+type systemAnswer struct{ Body protocol.SystemStatus }
+
+type costsQuery struct {
+	AgentType string `query:"agentType" doc:"Only this agent."`
+	Since     string `query:"since" doc:"Only executions queued then or later (RFC 3339)."`
+	Until     string `query:"until" doc:"Only executions queued before (RFC 3339)."`
+}
+
+type costsAnswer struct {
+	Body struct {
+		Days     []index.Cost `json:"days" nullable:"false" doc:"One entry for each day (UTC) and agent, newest first."`
+		TotalUSD float64      `json:"totalUsd" doc:"The sum of all entries, in USD."`
+	}
+}
+
+func (g *Gateway) registerStatus() {
+	operation(g, huma.Operation{
+		OperationID: "health", Method: http.MethodGet, Path: "/healthz", Tags: []string{"server"},
+		Summary: "Whether the server lives",
+	}, func(context.Context, *struct{}) (*healthAnswer, error) {
+		return &healthAnswer{health{Status: "ok"}}, nil
+	})
+	operation(g, huma.Operation{
+		OperationID: "ready", Method: http.MethodGet, Path: "/readyz", Tags: []string{"server"},
+		Summary:     "Whether the server can take requests",
+		Description: "503 while it still adopts the executions of the server before it, and once it is going away. With a nearly full disk it is ready, and says so: history, cancellations and the page are needed most then.",
+	}, func(context.Context, *struct{}) (*healthAnswer, error) {
+		if g.ctx.Err() != nil || !g.opts.Supervisor.Ready() {
+			return nil, fault.New(protocol.Unavailable, "the server is starting or going away").With(fault.Retry{AfterMs: 1000})
+		}
+		return &healthAnswer{health{Status: "ok", Disk: g.diskState()}}, nil
+	})
+	operation(g, huma.Operation{
+		OperationID: "system", Method: http.MethodGet, Path: "/api/system", Tags: []string{"server"},
+		Summary: "A sample of the host, as in system:status",
+	}, func(ctx context.Context, _ *struct{}) (*systemAnswer, error) {
+		status, err := g.opts.System.Sample(ctx)
+		if err != nil {
+			return nil, fault.Wrap(protocol.Unavailable, err, "the host can't be sampled now")
+		}
+		status.Type = protocol.TypeSystemStatus
+		return &systemAnswer{status}, nil
+	})
+	operation(g, huma.Operation{
+		OperationID: "costs", Method: http.MethodGet, Path: "/api/costs", Tags: []string{"executions"},
+		Summary: "What executions have cost, by day and agent",
+	}, g.costs)
+}
+
+func (g *Gateway) costs(ctx context.Context, in *costsQuery) (*costsAnswer, error) {
+	filter := index.CostFilter{AgentType: in.AgentType}
+	var err error
+	if filter.Since, err = timeParam("since", in.Since); err != nil {
+		return nil, err
+	}
+	if filter.Until, err = timeParam("until", in.Until); err != nil {
+		return nil, err
+	}
+	out := &costsAnswer{}
+	if out.Body.Days, err = g.opts.Supervisor.Costs(ctx, filter); err != nil {
+		return nil, err
+	}
+	if out.Body.Days == nil {
+		out.Body.Days = []index.Cost{}
+	}
+	for _, day := range out.Body.Days {
+		out.Body.TotalUSD += day.USD
+	}
+	return out, nil
+}
