@@ -49,7 +49,7 @@ type found struct {
 }
 
 func (c *command) newClient(f found, options ...client.Option) (*client.Client, error) {
-	options = append([]client.Option{client.WithToken(f.token), client.WithUserAgent("github.com/claudeops/claudeops/" + buildInfo().Version)}, options...)
+	options = append([]client.Option{client.WithToken(f.token), client.WithUserAgent("claudeops/" + buildInfo().Version)}, options...)
 	if f.temporary {
 		// When it has ended, it does not come back.
 		options = append(options, client.WithMaxAttempts(3))

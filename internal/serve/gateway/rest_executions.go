@@ -235,7 +235,7 @@ func triggerKind(userAgent string, p auth.Principal) string {
 	switch {
 	case p.Kind == auth.KindSession:
 		return "page"
-	case strings.HasPrefix(userAgent, "github.com/claudeops/claudeops/"):
+	case strings.HasPrefix(userAgent, "claudeops/"):
 		return "cli"
 	default:
 		return "api"

@@ -174,7 +174,7 @@ func TestExecutions_trigger_says_what_began_it(t *testing.T) {
 	d := newDoor(t, nil)
 	for want, header := range map[string]map[string]string{
 		"page": {"Cookie": d.cookie(t).String(), "Origin": d.server.URL},
-		"cli":  d.as(d.token, map[string]string{"User-Agent": "github.com/claudeops/claudeops/1.0"}),
+		"cli":  d.as(d.token, map[string]string{"User-Agent": "claudeops/1.0"}),
 		"api":  d.as(d.jwt(t, "alice", protocol.PermExecute), map[string]string{"User-Agent": "curl/8"}),
 	} {
 		if got := d.do(t, "POST", "/api/executions", `{"agentType":"echo"}`, header); got.status != 201 {
