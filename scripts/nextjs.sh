@@ -11,14 +11,14 @@ cd examples/nextjs
 
 sum() { find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1; }
 
-wanted=$(sum package-lock.json ../../web/packages/{client,react}/package.json)
+wanted=$(sum package-lock.json ../../web/packages/{client,model,react}/package.json)
 if [ "$(cat node_modules/.installed 2>/dev/null)" != "$wanted" ]; then
 	echo "installing the Next.js example's packages"
 	npm ci --no-audit --no-fund --loglevel=error
 	echo "$wanted" >node_modules/.installed
 fi
 # They were copied when they were installed; what has been built since takes their place.
-for name in client react; do
+for name in client model react; do
 	rm -rf "node_modules/@claudeops/$name/dist"
 	cp -R "../../web/packages/$name/dist" "node_modules/@claudeops/$name/dist"
 done

@@ -11,6 +11,11 @@ export const shared: ViteUserConfig = {
   resolve: {
     alias: [
       { find: /^@claudeops\/client$/, replacement: at("./packages/client/src/index.ts") },
+      { find: /^@claudeops\/model$/, replacement: at("./packages/model/src/index.ts") },
+      {
+        find: /^@claudeops\/react\/styles\.css$/,
+        replacement: at("./packages/react/src/styles.css"),
+      },
       { find: /^@claudeops\/react$/, replacement: at("./packages/react/src/index.ts") },
     ],
   },

@@ -5,10 +5,10 @@ import { defineConfig } from "vite";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** What of the React package is wanted only where a log or a form is. */
-const LATER = /packages\/react\/src\/(form|log|components\/(agent-form|log-|menu))/;
+/** What of the packages is wanted only where a log or a form is. */
+const LATER = /packages\/(model\/src\/(form|log)|react\/src\/components\/(agent-form|log-|menu))/;
 
-/** Whether the entry reaches a module without an import(). The package's index reaches all of it. */
+/** Whether the entry reaches a module without an import(). A package's index reaches all of it. */
 function isFirst(
   id: string,
   modules: { getModuleInfo(id: string): { isEntry: boolean; importers: readonly string[] } | null },
@@ -28,6 +28,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@claudeops\/client$/, replacement: at("../packages/client/src/index.ts") },
+      { find: /^@claudeops\/model$/, replacement: at("../packages/model/src/index.ts") },
       { find: /^@claudeops\/react\/styles\.css$/, replacement: at("../packages/react/src/styles.css") },
       { find: /^@claudeops\/react$/, replacement: at("../packages/react/src/index.ts") },
     ],

@@ -19,6 +19,7 @@ const entries = {
   "StatusBadge only": `import { StatusBadge } from "@claudeops/react"; globalThis.x = StatusBadge;`,
 };
 const dist = fileURLToPath(new URL("../dist/index.js", import.meta.url));
+const model = fileURLToPath(new URL("../../model/dist/index.js", import.meta.url));
 
 const sizes = new Map();
 for (const [name, source] of Object.entries(entries)) {
@@ -29,7 +30,13 @@ for (const [name, source] of Object.entries(entries)) {
       {
         name: "entry",
         resolveId: (id) =>
-          id === "virtual:entry" ? "\0entry" : id === "@claudeops/react" ? dist : undefined,
+          id === "virtual:entry"
+            ? "\0entry"
+            : id === "@claudeops/react"
+              ? dist
+              : id === "@claudeops/model"
+                ? model
+                : undefined,
         load: (id) => (id === "\0entry" ? source : undefined),
       },
     ],

@@ -1,7 +1,7 @@
 "use client";
 
+import { Hub, type HubOptions } from "@claudeops/model";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
-import { Hub, type HubOptions } from "./store/hub.js";
 
 const HubContext = createContext<Hub | null>(null);
 

@@ -1,3 +1,38 @@
+export {
+  DEFAULT_SETTINGS,
+  describeEvent,
+  type ExecutionState,
+  type ExecutionsState,
+  errorsOf,
+  fieldsOf,
+  formatBytes,
+  formatClock,
+  formatCount,
+  formatDuration,
+  formatInstant,
+  formatLineHash,
+  formatPlural,
+  formatRowTime,
+  formatShort,
+  formatUsd,
+  formatWhen,
+  Hub,
+  type HubOptions,
+  humanize,
+  type LineRange,
+  type LogEvent,
+  type LogGap,
+  type LogSettings,
+  type LogSource,
+  type LogState,
+  LogStore,
+  parseLineHash,
+  plainText,
+  quote,
+  type SystemState,
+  type TimeMode,
+  triggerPlace,
+} from "@claudeops/model";
 export * from "./components/agent-form.js";
 export * from "./components/connection-indicator.js";
 export * from "./components/execution-control.js";
@@ -6,8 +41,6 @@ export { renderText } from "./components/log-text.js";
 export * from "./components/log-viewer.js";
 export * from "./components/status-badge.js";
 export * from "./context.js";
-export { errorsOf, fieldsOf, humanize } from "./form/schema.js";
-export * from "./format.js";
 export * from "./hooks/use-agent-execution.js";
 export * from "./hooks/use-connection.js";
 export * from "./hooks/use-execution.js";
@@ -16,13 +49,3 @@ export * from "./hooks/use-log-stream.js";
 export * from "./hooks/use-now.js";
 export * from "./hooks/use-system-status.js";
 export * from "./hooks/use-web-socket.js";
-export { plainText } from "./log/ansi.js";
-export { describeEvent, quote, triggerPlace } from "./log/describe.js";
-export type { LogEvent, LogGap, LogSource } from "./log/event.js";
-export { formatLineHash, type LineRange, parseLineHash } from "./log/permalink.js";
-export { DEFAULT_SETTINGS, type LogSettings } from "./log/settings.js";
-export { type LogState, LogStore } from "./log/store.js";
-export type { ExecutionState } from "./store/execution.js";
-export type { ExecutionsState } from "./store/executions.js";
-export { Hub, type HubOptions } from "./store/hub.js";
-export type { SystemState } from "./store/system.js";

@@ -1,4 +1,6 @@
 // @vitest-environment happy-dom
+
+import { NOT_CONNECTED } from "@claudeops/model";
 import { act, cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { StrictMode } from "react";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -7,7 +9,6 @@ import { ConnectionIndicator, connectionWords } from "../src/components/connecti
 import { ExecutionControl } from "../src/components/execution-control.js";
 import { LogViewer } from "../src/components/log-viewer.js";
 import { ClaudeOpsProvider } from "../src/context.js";
-import { NOT_CONNECTED } from "../src/store/connection.js";
 import { newLog, newRecord, newWorld } from "./fake.js";
 
 beforeAll(() => {

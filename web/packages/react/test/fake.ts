@@ -14,8 +14,7 @@ import type {
   WatchHandlers,
   WatchStart,
 } from "@claudeops/client";
-import { NOT_CONNECTED } from "../src/store/connection.js";
-import { Hub, type HubOptions } from "../src/store/hub.js";
+import { Hub, type HubOptions, NOT_CONNECTED } from "@claudeops/model";
 
 /** A connection without a server: tests say what happens on it. */
 export class FakeConnection implements Connection {

@@ -1,7 +1,6 @@
 "use client";
 
 import type { AgentDefinition } from "@claudeops/client";
-import { type FormEvent, type ReactNode, useId, useMemo, useRef, useState } from "react";
 import {
   type Draft,
   draftOf,
@@ -10,7 +9,8 @@ import {
   type FieldErrors,
   fieldsOf,
   readDraft,
-} from "../form/schema.js";
+} from "@claudeops/model";
+import { type FormEvent, type ReactNode, useId, useMemo, useRef, useState } from "react";
 
 export interface AgentFormProps {
   readonly agent: Pick<AgentDefinition, "name" | "parameters">;

@@ -1,8 +1,8 @@
 "use client";
 
 import type { ConnectionState } from "@claudeops/client";
+import { formatWhen } from "@claudeops/model";
 import type { ReactNode } from "react";
-import { formatWhen } from "../format.js";
 import { useConnection } from "../hooks/use-connection.js";
 import { useNow } from "../hooks/use-now.js";
 

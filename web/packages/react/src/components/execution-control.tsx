@@ -1,9 +1,9 @@
 "use client";
 
 import type { ExecutionRecord } from "@claudeops/client";
+import { formatClock, formatDuration } from "@claudeops/model";
 import { type ReactNode, useState } from "react";
 import { useHub } from "../context.js";
-import { formatClock, formatDuration } from "../format.js";
 import { useExecution } from "../hooks/use-execution.js";
 import { useNow } from "../hooks/use-now.js";
 import { StatusBadge } from "./status-badge.js";

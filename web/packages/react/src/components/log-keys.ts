@@ -1,6 +1,4 @@
-import type { TimeMode } from "../format.js";
-import type { LogModel } from "../log/model.js";
-import type { LogSettings } from "../log/settings.js";
+import type { LogModel, LogSettings, TimeMode } from "@claudeops/model";
 
 const TIMES: readonly TimeMode[] = ["local", "utc", "relative", "off"];
 

@@ -1,7 +1,7 @@
 "use client";
 
+import type { LogModel, LogView } from "@claudeops/model";
 import { type PointerEvent, type ReactNode, useMemo, useRef } from "react";
-import type { LogModel, LogView } from "../log/model.js";
 
 /** Hits drawn at most: more would only paint over each other. */
 const MARKS = 240;

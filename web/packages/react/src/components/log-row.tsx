@@ -1,11 +1,18 @@
 "use client";
 
+import {
+  DRAWN_LIMIT,
+  type DrawnRow,
+  formatCount,
+  formatInstant,
+  formatLineHash,
+  formatPlural,
+  formatRowTime,
+  jsonOf,
+  type LogSettings,
+  type Row,
+} from "@claudeops/model";
 import { memo, type ReactNode } from "react";
-import { formatCount, formatInstant, formatPlural, formatRowTime } from "../format.js";
-import type { DrawnRow } from "../log/model.js";
-import { formatLineHash } from "../log/permalink.js";
-import { DRAWN_LIMIT, jsonOf, type Row } from "../log/rows.js";
-import type { LogSettings } from "../log/settings.js";
 import { renderText } from "./log-text.js";
 
 export interface LogRowProps {

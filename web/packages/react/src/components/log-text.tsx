@@ -1,9 +1,7 @@
 "use client";
 
+import { type Colour, paletteColour, parseAnsi, rangesOf, type Style, splitLinks } from "@claudeops/model";
 import type { CSSProperties, ReactNode } from "react";
-import { type Colour, paletteColour, parseAnsi, type Style } from "../log/ansi.js";
-import { rangesOf } from "../log/find.js";
-import { splitLinks } from "../log/links.js";
 
 interface Piece {
   readonly text: string;

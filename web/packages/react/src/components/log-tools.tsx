@@ -1,13 +1,20 @@
 "use client";
 
+import {
+  type FindQuery,
+  formatCount,
+  formatLineHash,
+  formatPlural,
+  type Level,
+  type LogModel,
+  type LogSettings,
+  type LogView,
+  parseLineInput,
+  type Stream,
+  type TimeMode,
+  textOf,
+} from "@claudeops/model";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
-import { formatCount, formatPlural, type TimeMode } from "../format.js";
-import type { Level, Stream } from "../log/event.js";
-import type { FindQuery } from "../log/find.js";
-import type { LogModel, LogView } from "../log/model.js";
-import { formatLineHash, parseLineInput } from "../log/permalink.js";
-import type { LogSettings } from "../log/settings.js";
-import { textOf } from "../log/text-of.js";
 import { Menu, MenuItem, MenuLine } from "./menu.js";
 
 export interface LogToolsProps {

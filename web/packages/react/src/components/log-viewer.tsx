@@ -1,6 +1,18 @@
 "use client";
 
 import {
+  DEFAULT_SETTINGS,
+  formatLineHash,
+  formatPlural,
+  LogModel,
+  type LogSettings,
+  type LogView,
+  loadSettings,
+  parseLineHash,
+  plainText,
+  saveSettings,
+} from "@claudeops/model";
+import {
   type KeyboardEvent,
   type MouseEvent,
   type ReactNode,
@@ -14,11 +26,6 @@ import {
   useSyncExternalStore,
 } from "react";
 import { useHub } from "../context.js";
-import { formatPlural } from "../format.js";
-import { plainText } from "../log/ansi.js";
-import { LogModel, type LogView } from "../log/model.js";
-import { formatLineHash, parseLineHash } from "../log/permalink.js";
-import { DEFAULT_SETTINGS, type LogSettings, loadSettings, saveSettings } from "../log/settings.js";
 import { LogKeys } from "./log-keys.js";
 import { LogRail } from "./log-rail.js";
 import { LogRow } from "./log-row.js";

@@ -1,9 +1,9 @@
 "use client";
 
 import type { ConnectionState } from "@claudeops/client";
+import { NOT_CONNECTED } from "@claudeops/model";
 import { useCallback, useSyncExternalStore } from "react";
 import { useHub } from "../context.js";
-import { NOT_CONNECTED } from "../store/connection.js";
 
 export interface UseConnection extends ConnectionState {
   /** Tries again now instead of waiting. */

@@ -1,8 +1,8 @@
 "use client";
 
+import { type ExecutionState, NO_EXECUTION } from "@claudeops/model";
 import { useCallback, useSyncExternalStore } from "react";
 import { useHub } from "../context.js";
-import { type ExecutionState, NO_EXECUTION } from "../store/execution.js";
 
 export interface UseExecution extends ExecutionState {
   /** Asks for it to be stopped. Shown as cancelling at once; rejects when the server refuses. */

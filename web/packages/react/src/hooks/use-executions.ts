@@ -1,8 +1,8 @@
 "use client";
 
+import { type ExecutionsState, NO_EXECUTIONS } from "@claudeops/model";
 import { useSyncExternalStore } from "react";
 import { useHub } from "../context.js";
-import { type ExecutionsState, NO_EXECUTIONS } from "../store/executions.js";
 
 /** Every execution the caller may read, live: which run, which have ended, newest first. */
 export function useExecutions(): ExecutionsState {

@@ -1,9 +1,8 @@
 "use client";
 
+import { type LogEvent, type LogState, type LogStore, PAGE_SIZE } from "@claudeops/model";
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import { useHub } from "../context.js";
-import type { LogEvent } from "../log/event.js";
-import { type LogState, type LogStore, PAGE_SIZE } from "../log/store.js";
 
 export interface UseLogStream extends LogState {
   /** Events known to exist; their seqs are 1 to total. */

@@ -1,8 +1,8 @@
 "use client";
 
+import { NO_SYSTEM, type SystemState } from "@claudeops/model";
 import { useSyncExternalStore } from "react";
 import { useHub } from "../context.js";
-import { NO_SYSTEM, type SystemState } from "../store/system.js";
 
 /** The host's CPU, memory, disk and load, live, with a short past for charts. */
 export function useSystemStatus(): SystemState {
