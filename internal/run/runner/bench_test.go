@@ -12,7 +12,7 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/record/logtext"
-	"github.com/claudeops/claudeops/internal/run/runner"
+	"github.com/claudeops/claudeops/internal/run/control"
 )
 
 // BenchmarkFullSpeed is one agent that writes lines of 220 bytes as fast as it can, from its start
@@ -56,7 +56,7 @@ func BenchmarkLatency(b *testing.B) {
 	reader, err := store.Open(s.id)
 	must(b, err)
 	defer reader.Close()
-	link, err := runner.Dial(b.Context(), s.dataDir, s.id)
+	link, err := control.Dial(b.Context(), s.dataDir, s.id)
 	must(b, err)
 	link.Watch(true)
 	h := &stopwatch{reader: reader, buf: make([]byte, 1<<20)}

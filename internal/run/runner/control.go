@@ -13,51 +13,10 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 )
-
-// What goes over the control socket, one JSON object a line. Each side ignores what it doesn't know.
-//
-// The runner says hello, then every event but log lines from the start on, each with the journal's
-// position after it, then goes on as they come; in between, while watched, that the journal has
-// grown; and when the journal has no room, and when it has again.
-type notice struct {
-	Hello   *hello            `json:"hello,omitempty"`
-	At      *journal.Position `json:"at,omitempty"`
-	Event   json.RawMessage   `json:"event,omitempty"`
-	Grew    *journal.Position `json:"grew,omitempty"`
-	Stalled *string           `json:"stalled,omitempty"` // "" when there is room again
-	Answer  *answer           `json:"answer,omitempty"`
-}
-
-type hello struct {
-	ExecutionID string `json:"executionId"`
-	PID         int    `json:"pid"` // the runner's
-	Protocol    int    `json:"protocol"`
-	Life        uint64 `json:"life,omitempty"` // seq of the last event but log lines, so far
-}
-
-const controlProtocol = 1
-
-// answer says what became of a request that has an id.
-type answer struct {
-	ID    uint64 `json:"id"`
-	Error string `json:"error,omitempty"`
-}
-
-// request is what a server says.
-type request struct {
-	ID     uint64        `json:"id,omitempty"` // asks for an answer
-	Watch  *bool         `json:"watch,omitempty"`
-	Cancel *cancelling   `json:"cancel,omitempty"`
-	Input  *driver.Input `json:"input,omitempty"`
-}
-
-type cancelling struct {
-	By     string `json:"by"`
-	Reason string `json:"reason"`
-}
 
 // maxRequest bounds a line that a server sends.
 const maxRequest = 16 << 20
@@ -66,8 +25,8 @@ const maxRequest = 16 << 20
 // notice. The first after a quiet time goes out at once.
 const growthPause = time.Millisecond
 
-// control serves the control socket.
-type control struct {
+// controlServer serves the control socket.
+type controlServer struct {
 	id       string
 	listener *net.UnixListener
 	path     string
@@ -82,17 +41,17 @@ type control struct {
 }
 
 // listenControl makes the socket in dir, in place of one that a dead runner may have left.
-func listenControl(id, dir string, a *audience) (*control, error) {
-	path := filepath.Join(dir, socketFile)
+func listenControl(id, dir string, a *audience) (*controlServer, error) {
+	path := filepath.Join(dir, control.SocketFile)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
-	short, release, err := shortPath(dir)
+	short, release, err := control.ShortPath(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	defer release()
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(short, socketFile), Net: "unix"})
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(short, control.SocketFile), Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
@@ -100,11 +59,11 @@ func listenControl(id, dir string, a *audience) (*control, error) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
 	}
-	return &control{id: id, listener: l, path: path, audience: a, conns: make(map[net.Conn]struct{})}, nil
+	return &controlServer{id: id, listener: l, path: path, audience: a, conns: make(map[net.Conn]struct{})}, nil
 }
 
 // serve accepts servers until stop.
-func (c *control) serve(cancel func(by, reason string), input func(driver.Input) error) {
+func (c *controlServer) serve(cancel func(by, reason string), input func(driver.Input) error) {
 	c.cancel, c.input = cancel, input
 	c.wg.Go(func() {
 		for {
@@ -137,7 +96,7 @@ func fromAgent(conn *net.UnixConn) bool {
 	return below || err != nil
 }
 
-func (c *control) welcome(conn net.Conn) {
+func (c *controlServer) welcome(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.shut {
@@ -146,9 +105,9 @@ func (c *control) welcome(conn net.Conn) {
 	}
 	c.conns[conn] = struct{}{}
 	h := c.audience.enter()
-	answers := make(chan answer, maxUnanswered)
+	answers := make(chan control.Answer, maxUnanswered)
 	gone := make(chan struct{})
-	inputs := make(chan request, maxUnanswered)
+	inputs := make(chan control.Request, maxUnanswered)
 	c.wg.Go(func() {
 		defer close(gone)
 		defer close(inputs)
@@ -174,14 +133,14 @@ const maxUnanswered = 64
 
 // hear reads what a server asks for, until it hangs up. Input may have to wait, as for room on the
 // disk, so it goes to inputs: what comes after it, a cancel above all, does not wait for it.
-func (c *control) hear(conn net.Conn, h *hearer, inputs chan<- request) {
+func (c *controlServer) hear(conn net.Conn, h *hearer, inputs chan<- control.Request) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxRequest)
 	for lines.Scan() {
 		if len(lines.Bytes()) == 0 {
 			continue
 		}
-		var r request
+		var r control.Request
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return // not a server of ours
 		}
@@ -203,8 +162,8 @@ func (c *control) hear(conn net.Conn, h *hearer, inputs chan<- request) {
 }
 
 // pass gives input to the driver, and the answer to the server.
-func (c *control) pass(r request, h *hearer, answers chan<- answer) {
-	a := answer{ID: r.ID}
+func (c *controlServer) pass(r control.Request, h *hearer, answers chan<- control.Answer) {
+	a := control.Answer{ID: r.ID}
 	if r.Input != nil {
 		if err := c.input(*r.Input); err != nil {
 			a.Error = err.Error()
@@ -221,9 +180,9 @@ func (c *control) pass(r request, h *hearer, answers chan<- answer) {
 }
 
 // tell writes what a server is to hear, until it hangs up or there is no more.
-func (c *control) tell(conn net.Conn, h *hearer, answers <-chan answer, gone <-chan struct{}) {
-	out := encodeNotice(nil, &notice{Hello: &hello{
-		ExecutionID: c.id, PID: os.Getpid(), Protocol: controlProtocol, Life: c.audience.lastEvent(),
+func (c *controlServer) tell(conn net.Conn, h *hearer, answers <-chan control.Answer, gone <-chan struct{}) {
+	out := encodeNotice(nil, &control.Notice{Hello: &control.Hello{
+		ExecutionID: c.id, PID: os.Getpid(), Protocol: control.Protocol, Life: c.audience.lastEvent(),
 	}})
 	var told uint64 // last event
 	var grown journal.Position
@@ -236,12 +195,12 @@ func (c *control) tell(conn net.Conn, h *hearer, answers <-chan answer, gone <-c
 		}
 		if now != trouble {
 			trouble = now
-			out = encodeNotice(out, &notice{Stalled: &now})
+			out = encodeNotice(out, &control.Notice{Stalled: &now})
 		}
 		for more := true; more; {
 			select {
 			case a := <-answers:
-				out = encodeNotice(out, &notice{Answer: &a})
+				out = encodeNotice(out, &control.Notice{Answer: &a})
 			default:
 				more = false
 			}
@@ -280,7 +239,7 @@ func (c *control) tell(conn net.Conn, h *hearer, answers <-chan answer, gone <-c
 	}
 }
 
-func encodeNotice(dst []byte, n *notice) []byte {
+func encodeNotice(dst []byte, n *control.Notice) []byte {
 	b, err := json.Marshal(n)
 	if err != nil {
 		return dst
@@ -314,7 +273,7 @@ func appendPosition(dst []byte, p journal.Position) []byte {
 const lastWords = 2 * time.Second
 
 // stop says what is left to say, and hangs up. It is safe to call twice.
-func (c *control) stop() {
+func (c *controlServer) stop() {
 	c.audience.end()
 	c.mu.Lock()
 	c.shut = true
@@ -325,15 +284,4 @@ func (c *control) stop() {
 	_ = c.listener.Close()
 	c.wg.Wait()
 	_ = os.Remove(c.path)
-}
-
-// maxSocketPath is what fits the address of a unix socket everywhere, its end included.
-const maxSocketPath = 100
-
-// shortPath gives another path to dir, short enough for the address of a socket in it.
-func shortPath(dir string) (path string, release func(), err error) {
-	if len(dir)+1+len(socketFile) <= maxSocketPath {
-		return dir, func() {}, nil
-	}
-	return shorten(dir)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/runner"
 )
@@ -162,7 +163,7 @@ func TestFault_JournalLost(t *testing.T) {
 			s.until("tick 5")
 			s.set(fault, true)
 			s.heard.wait(testContext(t))
-			if !errors.Is(s.heard.err, runner.ErrLost) {
+			if !errors.Is(s.heard.err, control.ErrLost) {
 				t.Errorf("the link ended with %v", s.heard.err)
 			}
 			s.goneBy(testContext(t), s.pid)
@@ -204,7 +205,7 @@ func TestFault_ShutdownWhileDiskFull(t *testing.T) {
 	}
 	must(t, ignoreGone(id.Signal(syscall.SIGTERM))) // which only makes it shorter
 	s.heard.wait(testContext(t))
-	if !errors.Is(s.heard.err, runner.ErrLost) {
+	if !errors.Is(s.heard.err, control.ErrLost) {
 		t.Errorf("the link ended with %v", s.heard.err)
 	}
 	s.goneBy(testContext(t), s.pid)

@@ -19,8 +19,8 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/record/logtext"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
-	"github.com/claudeops/claudeops/internal/run/runner"
 )
 
 // patience is how long anything may take before a test gives up.
@@ -39,9 +39,9 @@ type scene struct {
 	dataDir string
 	dir     string
 	id      string
-	spec    runner.Spec
+	spec    control.Spec
 	pid     int // of the runner
-	link    *runner.Link
+	link    *control.Link
 	heard   *heard
 }
 
@@ -50,7 +50,7 @@ func newScene(t testing.TB, agent ...string) *scene {
 	t.Helper()
 	s := &scene{t: t, dataDir: t.TempDir(), id: strings.ToLower(ulid.Make().String())}
 	s.dir = filepath.Join(s.dataDir, "executions", s.id)
-	s.spec = runner.Spec{ExecutionID: s.id, Agent: "test", Driver: "command", Argv: append([]string{self(t), "agent"}, agent...),
+	s.spec = control.Spec{ExecutionID: s.id, Agent: "test", Driver: "command", Argv: append([]string{self(t), "agent"}, agent...),
 		Env: []string{"PATH=" + os.Getenv("PATH"), "LANG=C"}, StopGrace: 500 * time.Millisecond}
 	store, err := journal.OpenDir(s.dataDir)
 	must(t, err)
@@ -82,8 +82,8 @@ func must(t testing.TB, err error) {
 // spawn starts the runner.
 func (s *scene) spawn() *scene {
 	s.t.Helper()
-	must(s.t, runner.WriteSpec(s.dir, &s.spec))
-	pid, err := runner.Spawn(self(s.t), s.dataDir, s.id)
+	must(s.t, control.WriteSpec(s.dir, &s.spec))
+	pid, err := control.Spawn(self(s.t), s.dataDir, s.id)
 	must(s.t, err)
 	s.pid = pid
 	s.t.Cleanup(func() {
@@ -116,8 +116,8 @@ func (s *scene) goneBy(ctx context.Context, pid int) {
 // dial connects, and listens in the background until the runner is gone.
 func (s *scene) dial() *scene {
 	s.t.Helper()
-	link, err := runner.Dial(testContext(s.t), s.dataDir, s.id)
-	if errors.Is(err, runner.ErrNotRunning) && s.ended() {
+	link, err := control.Dial(testContext(s.t), s.dataDir, s.id)
+	if errors.Is(err, control.ErrNotRunning) && s.ended() {
 		return s // it was quicker
 	}
 	must(s.t, err)
@@ -276,7 +276,7 @@ type heard struct {
 	err    error
 }
 
-func listen(t testing.TB, link *runner.Link) *heard {
+func listen(t testing.TB, link *control.Link) *heard {
 	h := &heard{news: make(chan struct{}, 1), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {

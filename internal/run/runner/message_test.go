@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 )
 
@@ -23,7 +23,7 @@ func FuzzControl(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		a := newAudience(journal.Position{})
 		cancels := 0
-		c := &control{id: "x", audience: a, cancel: func(string, string) { cancels++ }, input: func(driver.Input) error { return errors.New("no") }}
+		c := &controlServer{id: "x", audience: a, cancel: func(string, string) { cancels++ }, input: func(driver.Input) error { return errors.New("no") }}
 		ours, theirs := net.Pipe()
 		done := make(chan struct{})
 		go func() {
@@ -31,12 +31,12 @@ func FuzzControl(f *testing.F) {
 			_, _ = theirs.Write(sent)
 			_ = theirs.Close()
 		}()
-		inputs := make(chan request, 1+bytes.Count(sent, []byte("\n")))
+		inputs := make(chan control.Request, 1+bytes.Count(sent, []byte("\n")))
 		h := a.enter()
 		c.hear(ours, h, inputs)
 		close(inputs)
 		for r := range inputs {
-			answers := make(chan answer, 1)
+			answers := make(chan control.Answer, 1)
 			c.pass(r, h, answers)
 			if r.ID != 0 && (<-answers).ID != r.ID {
 				t.Fatalf("the answer to %d is another's", r.ID)
@@ -46,7 +46,7 @@ func FuzzControl(f *testing.F) {
 		<-done
 		want := 0
 		for line := range bytes.SplitSeq(sent, []byte("\n")) {
-			var r request
+			var r control.Request
 			if len(line) > 0 && json.Unmarshal(line, &r) != nil {
 				break
 			}
@@ -61,48 +61,6 @@ func FuzzControl(f *testing.F) {
 			t.Fatalf("%d watch", a.watching.Load())
 		}
 	})
-}
-
-// FuzzLink: whatever a runner sends, the server's side tells its handler what is well formed, or
-// ends with an error.
-func FuzzLink(f *testing.F) {
-	for _, s := range []string{`{"hello":{"executionId":"x","pid":1}}` + "\n" + `{"grew":{"seq":1,"offset":2}}` + "\n", `{"at":{"seq":3,"offset":9},"event":{"type":"execution:completed","executionId":"x","seq":3}}` + "\n",
-		`{"event":17,"at":{}}` + "\n", `{"stalled":"full"}` + "\n" + `{"answer":{"id":9}}` + "\n", "\x00\n", string(bytes.Repeat([]byte(" "), 5000)) + "{}\n"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, sent []byte) {
-		ours, theirs := net.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, _ = theirs.Write(sent)
-			_ = theirs.Close()
-		}()
-		l := &Link{conn: ours, in: bufio.NewReaderSize(ours, 64), answers: make(map[uint64]chan error)}
-		h := &hearing{t: t}
-		err := l.Run(t.Context(), h)
-		<-done
-		if err == nil && !h.ended {
-			t.Fatalf("ended without a last event: %q", sent)
-		}
-		if err != nil && !errors.Is(err, ErrLost) {
-			t.Fatalf("%q gives %v", sent, err)
-		}
-	})
-}
-
-type hearing struct {
-	t     *testing.T
-	ended bool
-}
-
-func (h *hearing) CaughtUp()             {}
-func (h *hearing) Grew(journal.Position) {}
-func (h *hearing) Event(line []byte, e *execution.Event, _ journal.Position) {
-	if !json.Valid(line) || bytes.Count(line, []byte("\n")) == 0 || e == nil {
-		h.t.Errorf("event %q", line)
-	}
-	h.ended = h.ended || e.Terminal()
 }
 
 // TestAudience_Bounded: a run of many hours does not make the runner remember all its progress.

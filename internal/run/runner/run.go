@@ -16,6 +16,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/run/runner/logline"
@@ -24,14 +25,14 @@ import (
 
 // run is one execution from its start to its last event.
 type run struct {
-	spec      *Spec
+	spec      *control.Spec
 	dir       string // of the execution
 	workspace string
 	result    string // path of the result file
 	masker    *mask.Masker
 
 	audience *audience
-	control  *control
+	control  *controlServer
 	rec      *recorder
 	session  *session
 	agent    driver.Agent
@@ -64,7 +65,7 @@ type stop struct {
 
 // runOne runs spec and returns the process's exit code. The error says why it could not begin, or
 // what became of the journal.
-func runOne(spec *Spec, dir string, writer journal.Writer, drv driver.Driver, agentMask int, ready *readiness) (int, error) {
+func runOne(spec *control.Spec, dir string, writer journal.Writer, drv driver.Driver, agentMask int, ready *control.Readiness) (int, error) {
 	masker, err := mask.New(spec.Secrets, spec.Patterns)
 	if err != nil {
 		return ExitFailed, err
@@ -92,7 +93,7 @@ func runOne(spec *Spec, dir string, writer journal.Writer, drv driver.Driver, ag
 	defer r.rec.sync.stop()
 	r.control.serve(r.cancel, r.input)
 	defer r.control.stop()
-	ready.ok()
+	ready.OK()
 
 	r.began = time.Now()
 	defer r.hurried.Wait()
@@ -130,7 +131,7 @@ func (r *run) cleanUp() {
 		r.group.Remove(),
 		removeTree(r.workspace),
 		removeTree(r.result),
-		removeTree(filepath.Join(r.dir, specFile)),
+		removeTree(filepath.Join(r.dir, control.SpecFile)),
 	} {
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "clean up: %v\n", err)

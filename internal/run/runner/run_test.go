@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
-	"github.com/claudeops/claudeops/internal/run/runner"
 )
 
 func TestRun_Lines(t *testing.T) {
@@ -474,7 +474,7 @@ func TestSpawn_Fails(t *testing.T) {
 	t.Run("no spec", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
-		_, err := runner.Spawn(self(t), s.dataDir, s.id)
+		_, err := control.Spawn(self(t), s.dataDir, s.id)
 		if err == nil || !strings.Contains(err.Error(), "spec.json") {
 			t.Errorf("got %v", err)
 		}
@@ -483,7 +483,7 @@ func TestSpawn_Fails(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
 		must(t, os.RemoveAll(s.dir))
-		if _, err := runner.Spawn(self(t), s.dataDir, s.id); !errors.Is(err, os.ErrNotExist) {
+		if _, err := control.Spawn(self(t), s.dataDir, s.id); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -491,8 +491,8 @@ func TestSpawn_Fails(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
 		s.spec.Driver = "steam"
-		must(t, runner.WriteSpec(s.dir, &s.spec))
-		if _, err := runner.Spawn(self(t), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), `no driver "steam"`) {
+		must(t, control.WriteSpec(s.dir, &s.spec))
+		if _, err := control.Spawn(self(t), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), `no driver "steam"`) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -500,8 +500,8 @@ func TestSpawn_Fails(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
 		s.spec.StopSignal = "TERM"
-		must(t, runner.WriteSpec(s.dir, &s.spec))
-		if _, err := runner.Spawn(self(t), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), `write it as SIGTERM`) {
+		must(t, control.WriteSpec(s.dir, &s.spec))
+		if _, err := control.Spawn(self(t), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), `write it as SIGTERM`) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -510,7 +510,7 @@ func TestSpawn_Fails(t *testing.T) {
 		s := newScene(t, "sleep")
 		s.spawn().dial()
 		s.until("ready")
-		if _, err := runner.Spawn(self(t), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), "another writer holds the journal") {
+		if _, err := control.Spawn(self(t), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), "another writer holds the journal") {
 			t.Errorf("got %v", err)
 		}
 		must(t, s.link.Cancel("alice", ""))
@@ -519,20 +519,20 @@ func TestSpawn_Fails(t *testing.T) {
 	t.Run("no such program", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
-		if _, err := runner.Spawn("/no/such/claudeops", s.dataDir, s.id); !errors.Is(err, os.ErrNotExist) {
+		if _, err := control.Spawn("/no/such/claudeops", s.dataDir, s.id); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("dies", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
-		if _, err := runner.Spawn(program(t, "false"), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), "exit code 1") {
+		if _, err := control.Spawn(program(t, "false"), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), "exit code 1") {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("bad id", func(t *testing.T) {
 		t.Parallel()
-		if _, err := runner.Spawn(self(t), t.TempDir(), "../../etc"); err == nil {
+		if _, err := control.Spawn(self(t), t.TempDir(), "../../etc"); err == nil {
 			t.Error("accepted")
 		}
 	})

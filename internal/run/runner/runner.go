@@ -1,5 +1,4 @@
-// Package runner is the process of one execution, and the server's way to talk to it. The process
-// owns the agent: it starts it, turns its output into events, appends them to the journal, stops
+// Package runner is the process of one execution. It owns the agent: it starts it, turns its output into events, appends them to the journal, stops
 // the whole process tree, and writes the event that ends the execution once nothing of it runs any
 // more. It needs no server for that: servers come and go over its control socket. It never decides
 // what may run or when, keeps no index, and never touches another execution.
@@ -22,6 +21,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 )
 
@@ -34,15 +34,9 @@ const (
 
 // Names in the directory of one execution.
 const (
-	specFile      = "spec.json"
-	socketFile    = "runner.sock"
-	resultFile    = "result.json"
-	workspaceDir  = "workspace"
-	runnerLogFile = "runner.log"
+	resultFile   = "result.json"
+	workspaceDir = "workspace"
 )
-
-// readyEnv names the descriptor on which Spawn waits to hear that the runner has begun.
-const readyEnv = "CLAUDEOPS_RUNNER_READY_FD"
 
 // Main is the runner process of execution id: `claudeops runner DATADIR ID`. It returns the
 // process's exit code. Standard error is for what goes wrong with the runner itself.
@@ -63,14 +57,14 @@ func runMain(dataDir, id string, p parts) int {
 	debug.SetGCPercent(50)
 	// What the runner makes is for its owner alone. The agent gets a mask of its own, see forkAgent.
 	agentMask := syscall.Umask(0o077) | 0o022
-	ready := takeReady()
+	ready := control.TakeReadiness()
 	code, err := execute(dataDir, id, agentMask, ready, p)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "runner of execution %s: %v\n", id, err)
-		ready.failed(err)
+		ready.Failed(err)
 	}
 	if execution.ValidateID(id) == nil {
-		removeIfEmpty(filepath.Join(dataDir, "executions", id, runnerLogFile))
+		removeIfEmpty(filepath.Join(dataDir, "executions", id, control.LogFile))
 	}
 	return code
 }
@@ -82,7 +76,7 @@ func removeIfEmpty(path string) {
 	}
 }
 
-func execute(dataDir, id string, agentMask int, ready *readiness, p parts) (int, error) {
+func execute(dataDir, id string, agentMask int, ready *control.Readiness, p parts) (int, error) {
 	if err := execution.ValidateID(id); err != nil {
 		return ExitFailed, err
 	}
@@ -96,12 +90,12 @@ func execute(dataDir, id string, agentMask int, ready *readiness, p parts) (int,
 	if err != nil {
 		return ExitFailed, err
 	}
-	spec, err := ReadSpec(dir)
+	spec, err := control.ReadSpec(dir)
 	if err != nil {
 		return ExitFailed, err
 	}
 	if spec.ExecutionID != id {
-		return ExitFailed, fmt.Errorf("%s is that of execution %q", specFile, spec.ExecutionID)
+		return ExitFailed, fmt.Errorf("%s is that of execution %q", control.SpecFile, spec.ExecutionID)
 	}
 	drv, err := p.driver(spec.Driver)
 	if err != nil {
@@ -125,36 +119,6 @@ func execute(dataDir, id string, agentMask int, ready *readiness, p parts) (int,
 		fmt.Fprintf(os.Stderr, "close journal: %v\n", e)
 	}
 	return code, err
-}
-
-// readiness is the pipe on which Spawn waits. A nil *readiness belongs to a runner that nobody
-// waits for.
-type readiness struct{ f *os.File }
-
-func takeReady() *readiness {
-	var fd uintptr
-	if _, err := fmt.Sscanf(os.Getenv(readyEnv), "%d", &fd); err != nil {
-		return nil
-	}
-	_ = os.Unsetenv(readyEnv)
-	syscall.CloseOnExec(int(fd))
-	return &readiness{os.NewFile(fd, "ready")}
-}
-
-const readyWord = "ready"
-
-func (r *readiness) ok() { r.say(readyWord) }
-
-func (r *readiness) failed(err error) { r.say(err.Error()) }
-
-// say tells Spawn once; whoever spawned may be gone by now, which is no matter.
-func (r *readiness) say(text string) {
-	if r == nil || r.f == nil {
-		return
-	}
-	_, _ = r.f.WriteString(text)
-	_ = r.f.Close()
-	r.f = nil
 }
 
 // errNotStarted is the cause when the agent's process could not be started.

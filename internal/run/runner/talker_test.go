@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
-	"github.com/claudeops/claudeops/internal/run/runner"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 )
 
@@ -199,15 +199,15 @@ func TestDriver_Conversation(t *testing.T) {
 		}
 		return nil
 	})
-	if err := s.link.Input(testContext(t), runner.Input{RequestID: "zz", Decision: "allow"}); err == nil || !strings.Contains(err.Error(), `no request "zz"`) {
+	if err := s.link.Input(testContext(t), control.Input{RequestID: "zz", Decision: "allow"}); err == nil || !strings.Contains(err.Error(), `no request "zz"`) {
 		t.Errorf("answered what was not asked: %v", err)
 	}
-	must(t, s.link.Input(testContext(t), runner.Input{RequestID: "a", Decision: "allow", By: "alice"}))
-	if err := s.link.Input(testContext(t), runner.Input{RequestID: "a", Decision: "deny", By: "eve"}); err == nil {
+	must(t, s.link.Input(testContext(t), control.Input{RequestID: "a", Decision: "allow", By: "alice"}))
+	if err := s.link.Input(testContext(t), control.Input{RequestID: "a", Decision: "deny", By: "eve"}); err == nil {
 		t.Error("answered twice")
 	}
 	s.heard.until(t, execution.TypeCost)
-	must(t, s.link.Input(testContext(t), runner.Input{Text: "more"}))
+	must(t, s.link.Input(testContext(t), control.Input{Text: "more"}))
 	events := s.wait()
 	expect(t, said(events), "execution:approval a", "execution:approved a alice", "execution:approval b", "execution:denied b timeout", "execution:cost",
 		`agent a driver can't add events of type "execution:completed"`, "stderr hello", "stderr execution:approved a", "stderr execution:denied b", "stderr more", "stderr eof")
@@ -279,9 +279,9 @@ func TestDriver_NotReading(t *testing.T) {
 	s.heard.until(t, execution.TypeStarted)
 	big := strings.Repeat("z", 10<<20)
 	for range 6 {
-		must(t, s.link.Input(testContext(t), runner.Input{Text: big}))
+		must(t, s.link.Input(testContext(t), control.Input{Text: big}))
 	}
-	if err := s.link.Input(testContext(t), runner.Input{Text: big}); err == nil || !strings.Contains(err.Error(), "has not read") {
+	if err := s.link.Input(testContext(t), control.Input{Text: big}); err == nil || !strings.Contains(err.Error(), "has not read") {
 		t.Errorf("got %v", err)
 	}
 	must(t, s.link.Cancel("alice", ""))

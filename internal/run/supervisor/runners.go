@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
-	"github.com/claudeops/claudeops/internal/run/runner"
 )
 
 // Runners starts the processes that run executions, and reaches them.
@@ -39,7 +39,7 @@ type Link interface {
 }
 
 // Handler is told by a Link, one call at a time.
-type Handler = runner.Handler
+type Handler = control.Handler
 
 // processes are runners as they should be: processes of their own that outlive the server.
 type processes struct {
@@ -48,7 +48,7 @@ type processes struct {
 }
 
 func (p *processes) Spawn(id string) (process.ID, error) {
-	pid, err := runner.Spawn(p.executable, p.dataDir, id)
+	pid, err := control.Spawn(p.executable, p.dataDir, id)
 	if err != nil {
 		return process.ID{}, err
 	}
@@ -71,7 +71,7 @@ func (p *processes) Begun(id string) bool {
 }
 
 func (p *processes) Dial(ctx context.Context, id string) (Link, error) {
-	link, err := runner.Dial(ctx, p.dataDir, id)
+	link, err := control.Dial(ctx, p.dataDir, id)
 	if err != nil {
 		return nil, err // not link: that would be a Link that is not nil
 	}

@@ -2,16 +2,16 @@ package supervisor
 
 import (
 	"github.com/claudeops/claudeops/internal/run/agent"
-	"github.com/claudeops/claudeops/internal/run/runner"
+	"github.com/claudeops/claudeops/internal/run/control"
 )
 
 // newSpec says to the runner what it is to do.
-func newSpec(id string, d *agent.Definition, inv *agent.Invocation) *runner.Spec {
+func newSpec(id string, d *agent.Definition, inv *agent.Invocation) *control.Spec {
 	grace := d.Stop.Grace
 	if grace == 0 {
 		grace = -1 // to a definition 0 is no grace at all, to a runner it is the usual one
 	}
-	return &runner.Spec{
+	return &control.Spec{
 		ExecutionID: id, Agent: d.Name, Driver: inv.Driver, Argv: inv.Argv, Env: inv.Env, Workdir: inv.Workdir,
 		Timeout: d.Timeout, IdleTimeout: d.IdleTimeout, StopSignal: d.Stop.Signal, StopGrace: grace,
 		MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns,

@@ -1,4 +1,4 @@
-package runner
+package control
 
 import (
 	"encoding/json"
@@ -46,33 +46,33 @@ const (
 func WriteSpec(dir string, spec *Spec) error {
 	b, err := json.Marshal(stored{Spec: spec, Raw: rawOf(spec)})
 	if err != nil {
-		return fmt.Errorf("write %s: %w", specFile, err)
+		return fmt.Errorf("write %s: %w", SpecFile, err)
 	}
-	f, err := os.CreateTemp(dir, specFile+".*") // mode 0600
+	f, err := os.CreateTemp(dir, SpecFile+".*") // mode 0600
 	if err != nil {
-		return fmt.Errorf("write %s: %w", specFile, err)
+		return fmt.Errorf("write %s: %w", SpecFile, err)
 	}
 	_, err = f.Write(b)
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, specFile))
+		err = os.Rename(f.Name(), filepath.Join(dir, SpecFile))
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", specFile, errors.Join(err, os.Remove(f.Name())))
+		return fmt.Errorf("write %s: %w", SpecFile, errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }
 
 // ReadSpec reads the spec in the execution's directory and fills in what it leaves open.
 func ReadSpec(dir string) (*Spec, error) {
-	b, err := os.ReadFile(filepath.Join(dir, specFile))
+	b, err := os.ReadFile(filepath.Join(dir, SpecFile))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", specFile, err)
+		return nil, fmt.Errorf("read %s: %w", SpecFile, err)
 	}
 	spec := &Spec{}
 	from := stored{Spec: spec}
 	if err := json.Unmarshal(b, &from); err != nil {
-		return nil, fmt.Errorf("read %s: %w", specFile, err)
+		return nil, fmt.Errorf("read %s: %w", SpecFile, err)
 	}
 	if from.Raw != nil {
 		spec.Argv, spec.Env, spec.Workdir = words(from.Raw.Argv), words(from.Raw.Env), string(from.Raw.Workdir)
@@ -81,7 +81,7 @@ func ReadSpec(dir string) (*Spec, error) {
 		spec.StopSignal = DefaultStopSignal
 	}
 	if unix.SignalNum(spec.StopSignal) == 0 {
-		return nil, fmt.Errorf("read %s: %q is no signal of this system; write it as SIGTERM, SIGINT …", specFile, spec.StopSignal)
+		return nil, fmt.Errorf("read %s: %q is no signal of this system; write it as SIGTERM, SIGINT …", SpecFile, spec.StopSignal)
 	}
 	if spec.StopGrace == 0 {
 		spec.StopGrace = DefaultStopGrace

@@ -1,4 +1,4 @@
-package runner
+package control
 
 // reap waits for a runner that is our child.
 func reap(pid int) { wait(pid) }

@@ -1,4 +1,4 @@
-package runner
+package control
 
 import (
 	"bufio"
@@ -68,13 +68,13 @@ func Dial(ctx context.Context, dataDir, id string) (*Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach the runner of execution %s: %w", id, err)
 	}
-	short, release, err := shortPath(dir)
+	short, release, err := ShortPath(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reach the runner of execution %s: %w: %w", id, ErrNotRunning, err)
 	}
 	defer release()
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", filepath.Join(short, socketFile))
+	conn, err := d.DialContext(ctx, "unix", filepath.Join(short, SocketFile))
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("reach the runner of execution %s: %w", id, context.Cause(ctx))
@@ -101,7 +101,7 @@ func Dial(ctx context.Context, dataDir, id string) (*Link, error) {
 func (l *Link) PID() int { return l.pid }
 
 // read gives the runner's next line.
-func (l *Link) read() (*notice, error) {
+func (l *Link) read() (*Notice, error) {
 	line, err := l.in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		head := append([]byte(nil), line...)
@@ -111,7 +111,7 @@ func (l *Link) read() (*notice, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &notice{}
+	n := &Notice{}
 	if err := json.Unmarshal(line, n); err != nil {
 		return nil, fmt.Errorf("read from the runner: %w", err)
 	}
@@ -168,11 +168,11 @@ func (l *Link) Run(ctx context.Context, h Handler) error {
 
 // Watch turns growth notices on or off. While they are off the execution costs the server nothing.
 // The first after turning on comes at once. A runner that is gone takes no notice.
-func (l *Link) Watch(on bool) { _ = l.send(&request{Watch: &on}) }
+func (l *Link) Watch(on bool) { _ = l.send(&Request{Watch: &on}) }
 
 // Cancel asks the runner to stop the agent. It does not wait for that: the outcome is the last event.
 func (l *Link) Cancel(by, reason string) error {
-	return l.send(&request{Cancel: &cancelling{By: by, Reason: reason}})
+	return l.send(&Request{Cancel: &Cancel{By: by, Reason: reason}})
 }
 
 // Input is what a person sends to a running agent.
@@ -196,7 +196,7 @@ func (l *Link) Input(ctx context.Context, in Input) error {
 		defer l.mu.Unlock()
 		delete(l.answers, id)
 	}()
-	if err := l.send(&request{ID: id, Input: &in}); err != nil {
+	if err := l.send(&Request{ID: id, Input: &in}); err != nil {
 		return err
 	}
 	select {
@@ -207,7 +207,7 @@ func (l *Link) Input(ctx context.Context, in Input) error {
 	}
 }
 
-func (l *Link) answered(a *answer) {
+func (l *Link) answered(a *Answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	done, ok := l.answers[a.ID]
@@ -222,7 +222,7 @@ func (l *Link) answered(a *answer) {
 	}
 }
 
-func (l *Link) send(r *request) error {
+func (l *Link) send(r *Request) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("tell the runner: %w", err)

@@ -1,4 +1,4 @@
-package runner
+package control
 
 import (
 	"errors"
@@ -44,7 +44,7 @@ func Spawn(exe, dataDir, id string) (pid int, err error) {
 		return fail(err)
 	}
 	defer null.Close()
-	logPath := filepath.Join(dataDir, "executions", id, runnerLogFile)
+	logPath := filepath.Join(dataDir, "executions", id, LogFile)
 	log, err := os.OpenFile(logPath, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return fail(err)
