@@ -93,7 +93,7 @@ func (d *Definition) readConfig(config json.RawMessage) (map[string]any, error) 
 		}
 		return nil, &ConfigError{Agent: d.Name, Fields: named(fieldErrors(validation, hidden), d.schema)}
 	}
-	return values, nil
+	return writeIntegers(d.schema, values), nil
 }
 
 // textProblem finds what JSON can hold but no program can be given, or compare exactly.

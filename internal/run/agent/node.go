@@ -3,6 +3,7 @@ package agent
 import (
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -35,6 +36,10 @@ func (p *parser) members(n *yaml.Node, field string) []mapped {
 			continue
 		case key.ShortTag() == "!!null":
 			p.fail(key, field, "a name is expected here, this is empty")
+			continue
+		}
+		if strange := invisible(key.Value); strange != 0 {
+			p.fail(key, field, "the name %q holds the invisible character %U: type it anew with plain spaces", clip(key.Value), strange)
 			continue
 		}
 		if line, again := seen[key.Value]; again {
@@ -77,7 +82,19 @@ func (p *parser) literal(n *yaml.Node, field string) (string, bool) {
 		return "", false
 	}
 	if r.Kind != yaml.ScalarNode {
-		p.fail(n, field, "must be text, this is %s", kindName(r))
+		hint := ""
+		if r.Kind == yaml.MappingNode {
+			hint = `: text that holds ": " or begins with { must stand in quotes`
+		}
+		p.fail(n, field, "must be text, this is %s%s", kindName(r), hint)
+		return "", false
+	}
+	if plain := r.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0; plain && (strings.HasPrefix(r.Value, "“") || strings.HasPrefix(r.Value, "‘")) {
+		p.fail(n, field, "begins with the curly quotation mark %c, which YAML takes for a part of the text: use straight ones", []rune(r.Value)[0])
+		return "", false
+	}
+	if r.Anchor != "" && r.ShortTag() == "!!null" {
+		p.fail(n, field, "&%s names an anchor in YAML and leaves the text empty: put it in quotes, like \"&%s\"", clip(r.Anchor), clip(r.Anchor))
 		return "", false
 	}
 	switch r.ShortTag() {
@@ -87,9 +104,19 @@ func (p *parser) literal(n *yaml.Node, field string) (string, bool) {
 	case "!!str", "!!int", "!!float", "!!bool", "!!timestamp":
 		return p.noNUL(n, field, r.Value)
 	default:
-		p.fail(n, field, "must be text, this is %s", kindName(r))
+		p.fail(n, field, "%s is a tag to YAML: put the text in quotes, like %q", clip(r.Tag), clip(strings.TrimSpace(r.Tag+" "+r.Value)))
 		return "", false
 	}
+}
+
+// invisible gives the first character of a name that nobody sees and nobody means; 0 when there is none.
+func invisible(name string) rune {
+	for _, r := range name {
+		if r != ' ' && r < unicode.MaxRune && (unicode.IsSpace(r) && r > 0x7f || unicode.Is(unicode.Cf, r)) {
+			return r
+		}
+	}
+	return 0
 }
 
 func (p *parser) noNUL(n *yaml.Node, field, text string) (string, bool) {

@@ -42,6 +42,11 @@ func (p *parser) readParameters() {
 		p.fail(p.at("type"), "parameters.type", "must be object: config is always an object with the parameters in it")
 		return
 	}
+	before := len(p.problems)
+	p.checkKeywords(written, nil)
+	if len(p.problems) > before {
+		return
+	}
 	if _, given := written.get("properties"); !given {
 		written = written.with("properties", object{})
 	}
@@ -54,7 +59,7 @@ func (p *parser) readParameters() {
 		p.schemaProblem(err)
 		return
 	}
-	before := len(p.problems)
+	before = len(p.problems)
 	p.checkAnnotations(schema, nil, map[*jsonschema.Schema]bool{})
 	if len(p.problems) > before {
 		return

@@ -1,19 +1,14 @@
 package agent
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"math"
 	"path/filepath"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v4" // of the two candidates the one that refuses bad UTF-8, control characters and unknown aliases, and gives both marks of a syntax error
-	"go.yaml.in/yaml/v4/plugin/loaderlimits"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/claudeops/claudeops/internal/trust/mask"
 )
@@ -88,9 +83,12 @@ func Parse(file string, source []byte) (*Definition, []Problem) {
 			if a.Column != b.Column {
 				return a.Column < b.Column
 			}
-			return a.Field < b.Field
+			if a.Field != b.Field {
+				return a.Field < b.Field
+			}
+			return a.Message < b.Message
 		})
-		return nil, p.problems
+		return nil, slices.Compact(p.problems)
 	}
 	return p.def, nil
 }
@@ -101,96 +99,6 @@ func (p *parser) fail(n *yaml.Node, field, format string, args ...any) {
 		problem.Line, problem.Column = max(n.Line, 1), max(n.Column, 1)
 	}
 	p.problems = append(p.problems, problem)
-}
-
-// document parses the YAML itself and gives the mapping at its top.
-func (p *parser) document(source []byte) *yaml.Node {
-	if len(source) > MaxFileBytes {
-		p.fail(nil, "", "the file has %d bytes; a definition may have at most %d", len(source), MaxFileBytes)
-		return nil
-	}
-	loader, err := yaml.NewLoader(bytes.NewReader(source), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
-	if err != nil {
-		p.fail(nil, "", "can't be read: %v", err)
-		return nil
-	}
-	var document yaml.Node
-	if err := loader.Load(&document); err != nil {
-		if errors.Is(err, io.EOF) {
-			p.fail(nil, "", "the file is empty: give at least name and command")
-			return nil
-		}
-		p.syntax(source, err)
-		return nil
-	}
-	var another yaml.Node
-	switch err := loader.Load(&another); {
-	case err == nil:
-		p.fail(&another, "", "a second document begins here: one file holds one agent; put the other in a file of its own")
-		return nil
-	case !errors.Is(err, io.EOF):
-		p.syntax(source, err)
-		return nil
-	}
-	root := &document
-	if root.Kind == yaml.DocumentNode {
-		if len(root.Content) == 0 {
-			p.fail(nil, "", "the file is empty: give at least name and command")
-			return nil
-		}
-		root = root.Content[0]
-	}
-	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
-		p.fail(root, "", "the file is empty: give at least name and command")
-		return nil
-	}
-	if root.Kind != yaml.MappingNode {
-		p.fail(root, "", "a definition is a mapping of fields (name: …, command: …), this is %s", kindName(root))
-		return nil
-	}
-	return root
-}
-
-// syntax reports what the YAML parser refused, where it could tell, and the usual cause.
-func (p *parser) syntax(source []byte, err error) {
-	problem := Problem{File: p.file, Message: "not valid YAML: " + err.Error()}
-	var load *yaml.LoadError
-	if errors.As(err, &load) {
-		message := load.Message
-		if load.ContextMsg != "" {
-			message = load.ContextMsg + " that began on line " + strconv.Itoa(load.ContextMark.Line) + ": " + message
-		}
-		problem.Message = "not valid YAML: " + message
-		problem.Line, problem.Column = load.Mark.Line, load.Mark.Column
-		if problem.Line == 0 {
-			problem.Line, problem.Column = badByte(source)
-		}
-		switch {
-		case strings.Contains(load.Message, "tab character"):
-			problem.Message += "; indent with spaces"
-		case strings.Contains(load.Message, "mapping values are not allowed"):
-			problem.Message += `; text that holds ": " must stand in quotes, and fields of one mapping must be indented alike`
-		case strings.Contains(load.Message, "cannot start any token"):
-			problem.Message += "; put the text in quotes"
-		}
-	}
-	p.problems = append(p.problems, problem)
-}
-
-// badByte finds the first byte that no YAML file may hold. Line 0 when there is none.
-func badByte(source []byte) (line, column int) {
-	line, column = 1, 1
-	for len(source) > 0 {
-		r, size := decodeRune(source)
-		if size == 0 || (r < ' ' && r != '\n' && r != '\r' && r != '\t') || r == 0x7f {
-			return line, column
-		}
-		source = source[size:]
-		if column++; r == '\n' {
-			line, column = line+1, 1
-		}
-	}
-	return 0, 0
 }
 
 func (p *parser) definition(root *yaml.Node) {
@@ -406,24 +314,10 @@ func (p *parser) readMaxOutput(n *yaml.Node) {
 	}
 }
 
+// readBudget refuses budget as long as nothing enforces it: a limit that nobody watches is worse
+// than none.
 func (p *parser) readBudget(n *yaml.Node) {
-	for _, m := range p.members(n, "budget") {
-		if m.key != "usd" {
-			p.fail(m.keyNode, "budget."+m.key, "unknown field%s; budget has usd", didYouMean(m.key, []string{"usd"}))
-			continue
-		}
-		r := p.resolve(m.value)
-		var usd float64
-		if tag := r.ShortTag(); r.Kind != yaml.ScalarNode || (tag != "!!int" && tag != "!!float") || r.Load(&usd) != nil {
-			p.fail(m.value, "budget.usd", "must be a number of US dollars, like 0.50, this is %s", kindName(r))
-			continue
-		}
-		if !(usd > 0) || math.IsInf(usd, 0) {
-			p.fail(m.value, "budget.usd", "must be more than 0; leave budget out for no limit")
-			continue
-		}
-		p.def.Budget.USD = usd
-	}
+	p.fail(p.resolve(n), "budget", "is not enforced by this version, so a run could cost more than it says: remove it")
 }
 
 // readMask takes texts, and expressions as {pattern: …}.

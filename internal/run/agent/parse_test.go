@@ -25,7 +25,6 @@ idleTimeout: 90s
 stop: {signal: SIGINT, grace: 3s}
 concurrency: 1
 maxOutput: 1GiB
-budget: {usd: 0.50}
 mask: [plain.text, {pattern: "sk-[a-z]+"}]
 retention:
   logs: {age: 30d, size: 10GiB}
@@ -51,7 +50,7 @@ func TestParse_every_field(t *testing.T) {
 		Env:        map[string]string{"LANG": "C", "PORT": "8080", "DEBUG": "true"},
 		Workdir:    "/srv", Timeout: 10 * time.Minute, IdleTimeout: 90 * time.Second,
 		Stop: Stop{Signal: "SIGINT", Grace: 3 * time.Second}, Concurrency: 1, MaxOutput: 1 << 30,
-		Budget: Budget{USD: 0.5}, Mask: []string{"plain.text"}, MaskPatterns: []string{"sk-[a-z]+"}, File: "test.yaml",
+		Mask: []string{"plain.text"}, MaskPatterns: []string{"sk-[a-z]+"}, File: "test.yaml",
 		Retention: Retention{
 			LogsAge: new(30 * 24 * time.Hour), LogsSize: new(int64(10 << 30)),
 			ExecutionsAge: new(time.Duration(-1)), ExecutionsCount: new(int64(1000)),
@@ -87,13 +86,38 @@ var wrong = []struct {
 	{"a text", "hello\n", []string{"1:1 : a definition is a mapping"}, true},
 	{"nothing said", "{}\n", []string{"1:1 command: missing", "1:1 name: missing"}, true},
 	{"two documents", "name: a\ncommand: [a]\n---\nname: b\ncommand: [b]\n", []string{"3:1 : a second document"}, false},
-	{"a tab", "name: a\n\tcommand: [a]\n", []string{"2:1 : indent with spaces"}, false},
+	{"a tab", "name: a\n\tcommand: [a]\n", []string{"2:1 : line 2 is indented with a tab"}, false},
 	{"bad indent", "name: a\n  command: [a]\n", []string{"2:10 : not valid YAML"}, false},
 	{"open list", "name: a\ncommand: [a, b\n", []string{"3:1 : not valid YAML: while parsing a flow sequence that began on line 2"}, false},
 	{"not UTF-8", "name: a\ncommand: [\xff]\n", []string{"2:11 : not valid YAML"}, false},
 	{"a control character", "name: a\ncommand: [\x01]\n", []string{"2:11 : not valid YAML"}, false},
 	{"unknown alias", "name: a\ncommand: [*x]\n", []string{"2:11 : unknown anchor"}, false},
 	{"nested without end", "name: " + strings.Repeat("[", 200) + "\n", []string{"1:71 : not valid YAML"}, false},
+
+	{"a tab before a list", "name: a\ncommand:\n\t- ls\n", []string{"3:1 : line 3 is indented with a tab"}, false},
+	{"a tab first of all", "\tname: a\ncommand: [a]\n", []string{"1:1 : line 1 is indented with a tab"}, false},
+	{"a tab in a script", "name: a\nshell: |\n  a\n\tb\n", []string{"4:1 : line 4 is indented with a tab"}, false},
+	{"a glob", "name: a\ncommand: [ls, *.log]\n", []string{`2:15 : put it in quotes, like "*.log"`}, false},
+	{"a glob in a list of lines", "name: a\ncommand:\n  - ls\n  - *.log\n", []string{`4:5 : put it in quotes, like "*.log"`}, false},
+	{"a glob after a class", "name: a\ncommand: [ls, [a-z]*]\n", []string{"2:21 : begins with *"}, false},
+	{"a percent sign", "name: a\ncommand: [date, %x]\n", []string{`2:17 : can't begin with %: put it in quotes, like "%x"`}, false},
+	{"an at sign", "name: a\nshell: @echo\n", []string{`2:8 : can't begin with @: put it in quotes, like "@echo"`}, false},
+	{"a dash in brackets", "name: a\ncommand: [cat, -, x]\n", []string{`2:16 : can't begin with -: put it in quotes, like "-"`}, false},
+	{"an anchor", "name: a\ncommand: [ls, &x]\n", []string{`2:15 command.1: &x names an anchor`}, true},
+	{"a tag", "name: a\ncommand: [ls, !x]\n", []string{`2:15 command.1: !x is a tag to YAML: put the text in quotes`}, false},
+	{"a colon in text", "name: a\ncommand: [ls, a: b]\n", []string{`2:15 command.1: must be text, this is a mapping: text that holds ": " or begins with { must stand in quotes`}, true},
+	{"a comment in brackets", "name: a\ncommand: [ls, #x]\n", []string{"3:1 : on line 2 # begins a comment"}, false},
+	{"text after a quoted one", "name: a\nshell: \"$HOME\"/bin/x\n", []string{"2:15 : must be quoted as a whole"}, false},
+	{"text after brackets", "name: a\nshell: [ -f x ] && y\n", []string{"2:17 : must be quoted as a whole"}, false},
+	{"an open quote", "name: a\ncommand: [ls, 'x]\n", []string{"3:1 : the quotation mark on line 2 is never closed"}, false},
+	{"a backslash", "name: a\ntitle: \"C:\\dir\"\ncommand: [ls]\n", []string{"2:11 : write \\\\ for one backslash"}, false},
+	{"no space after a colon", "name: a\ncommand:[ls]\n", []string{"3:1 : on line 2 a space is missing after command:"}, false},
+	{"no space in the line before", "name:a\ncommand: [ls]\n", []string{"2:8 : on line 1 a space is missing after name:"}, false},
+	{"a list on the key's line", "name: a\ncommand: - ls\n", []string{"2:10 : a list begins on a line of its own"}, false},
+	{"an invisible indent", "name: a\ncommand:\n\u00a0 - ls\n", []string{"invisible character U+00A0"}, false},
+	{"an invisible space in a key", "name: a\n\u00a0command: [ls]\n", []string{"1:1 command: missing", "2:1 : invisible character U+00A0"}, true},
+	{"curly quotes", "name: a\ncommand: [ls, “x y”]\n", []string{"2:15 command.1: curly quotation mark “"}, false},
+	{"a leading zero", "name: a\ncommand: [a]\nparameters: {properties: {x: {default: 0755}}}\n", []string{"3:40 parameters.properties.x.default: 0o755"}, false},
 
 	{"unknown field", "name: a\ncomand: [a]\n", []string{"1:1 command: missing", "2:1 comand: did you mean command?"}, true},
 	{"another tool's field", "name: a\ncommand: [a]\ncwd: /\n", []string{"3:1 cwd: did you mean workdir?"}, true},
@@ -151,11 +175,7 @@ var wrong = []struct {
 	{"size of part bytes", "name: a\ncommand: [a]\nmaxOutput: 1.5B\n", []string{"3:12 maxOutput: whole number of bytes"}, false},
 	{"size uncountable", "name: a\ncommand: [a]\nmaxOutput: 99999999TiB\n", []string{"3:12 maxOutput: more than can be counted"}, false},
 	{"size negative", "name: a\ncommand: [a]\nmaxOutput: -1\n", []string{"3:12 maxOutput: is not a size"}, true},
-	{"budget number", "name: a\ncommand: [a]\nbudget: 5\n", []string{"3:9 budget: must be a mapping"}, true},
-	{"budget zero", "name: a\ncommand: [a]\nbudget: {usd: 0}\n", []string{"3:15 budget.usd: more than 0"}, true},
-	{"budget text", "name: a\ncommand: [a]\nbudget: {usd: lots}\n", []string{"3:15 budget.usd: must be a number"}, true},
-	{"budget other", "name: a\ncommand: [a]\nbudget: {eur: 1}\n", []string{"3:10 budget.eur: unknown field"}, true},
-	{"budget endless", "name: a\ncommand: [a]\nbudget: {usd: .inf}\n", []string{"3:15 budget.usd: more than 0"}, false},
+	{"budget", "name: a\ncommand: [a]\nbudget: {usd: 5}\n", []string{"3:9 budget: is not enforced by this version"}, true},
 	{"mask a text", "name: a\ncommand: [a]\nmask: x\n", []string{"3:7 mask: must be a list"}, true},
 	{"mask empty", "name: a\ncommand: [a]\nmask: ['']\n", []string{"3:8 mask.0: is empty"}, true},
 	{"retention a text", "name: a\ncommand: [a]\nretention: 30d\n", []string{"3:12 retention: must be a mapping"}, true},
@@ -177,6 +197,14 @@ var wrong = []struct {
 	{"parameter of unknown type", "name: a\ncommand: [a]\nparameters: {properties: {x: {type: strin}}}\n", []string{"3:37 parameters.properties.x.type: did you mean string?"}, true},
 	{"parameter with bad pattern", "name: a\ncommand: [a]\nparameters: {properties: {x: {pattern: '('}}}\n", []string{"3:40 parameters.properties.x.pattern: is not a regular expression"}, false},
 	{"parameter with bad keyword", "name: a\ncommand: [a]\nparameters: {properties: {x: {minimum: low}}}\n", []string{"3:40 parameters.properties.x.minimum: must be a number"}, true},
+	{"parameters without properties", "name: a\ncommand: [a]\nparameters: {path: {type: string}}\n", []string{"3:20 parameters.path: is not a keyword of JSON Schema; a parameter stands under properties: parameters: {properties: {path: …}}"}, true},
+	{"a parameter beside properties", "name: a\ncommand: [a]\nparameters: {properties: {a: {}}, path: {type: string}}\n", []string{"3:41 parameters.path: a parameter stands under properties"}, true},
+	{"a parameter named like a keyword", "name: a\ncommand: [a]\nparameters: {items: {type: string}}\n", []string{"3:21 parameters.items: says nothing about an object"}, true},
+	{"a mistyped keyword", "name: a\ncommand: [a]\nparameters: {properties: {x: {typ: string}}}\n", []string{"3:36 parameters.properties.x.typ: is not a keyword of JSON Schema: did you mean type?"}, true},
+	{"a mistyped keyword of an item", "name: a\ncommand: [a]\nparameters: {properties: {x: {type: array, items: {anyOf: [{pattrn: a}]}}}}\n", []string{"3:69 parameters.properties.x.items.anyOf.0.pattrn: did you mean pattern?"}, true},
+	{"another tool's keyword", "name: a\ncommand: [a]\nparameters: {properties: {x: {example: a}}}\n", []string{"3:40 parameters.properties.x.example: did you mean examples?"}, true},
+	{"a keyword of another type", "name: a\ncommand: [a]\nparameters: {properties: {x: {type: string, minimum: 3}}}\n", []string{"3:54 parameters.properties.x.minimum: says nothing about a value of type string, only about one of type number"}, false},
+	{"required but not described", "name: a\ncommand: [a]\nparameters: {required: [pth], properties: {path: {type: string}}}\n", []string{"3:25 parameters.required.0: pth is required but not among properties: did you mean path?"}, false},
 	{"required a text", "name: a\ncommand: [a]\nparameters: {required: path}\n", []string{"3:24 parameters.required: must be an array"}, true},
 	{"reference to nothing", "name: a\ncommand: [a]\nparameters: {properties: {x: {$ref: '#/$defs/y'}}}\n", []string{"3:37 parameters: there is nothing at #/$defs/y"}, false},
 	{"reference elsewhere", "name: a\ncommand: [a]\nparameters: {properties: {x: {$ref: 'file:///etc/passwd'}}}\n", []string{"3:37 parameters: not loaded from elsewhere"}, false},
@@ -270,6 +298,16 @@ func TestParse_literal_braces_stay(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"docker", "ps", "--format", "{{.Names}} {{json .}}", "{{end}}", "1"}, inv.Argv); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestParse_empty_documents(t *testing.T) {
+	t.Parallel()
+	const agent = "name: a\ncommand: [ls]\n"
+	for _, source := range []string{agent + "---\n", agent + "---\n# nothing\n---\n", agent + "...\n", "---\n---\n" + agent, "# first\n---\n" + agent + "--- \n", strings.ReplaceAll(agent, "\n", "\r\n") + "---\r\n"} {
+		if got := mustParse(t, source); got.Name != "a" {
+			t.Errorf("%q gives %+v", source, got)
+		}
 	}
 }
 

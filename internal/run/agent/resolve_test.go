@@ -296,3 +296,62 @@ func TestResolve_shell_script_is_never_spliced(t *testing.T) {
 		t.Error("the parameter was run")
 	}
 }
+
+// TestResolve_integers: what the schema calls an integer reaches the program as one, exactly.
+func TestResolve_integers(t *testing.T) {
+	t.Parallel()
+	d := mustParse(t, `
+name: a
+command: [x, "{{n}}", "n={{n}}", "{{list}}", "{{either}}", "{{choice}}", "{{ratio}}", "{{o.n}}"]
+parameters:
+  $defs: {count: {type: integer}}
+  properties:
+    n: {type: integer, default: 7.0}
+    list: {type: array, items: {$ref: "#/$defs/count"}}
+    either: {type: [integer, string]}
+    choice: {enum: [1, 20]}
+    ratio: {type: number}
+    o: {type: object, properties: {n: {type: integer}}}
+`)
+	for _, tt := range []struct{ config, argv, stored string }{
+		{`{}`, `x 7 n=7`, `{"n":7}`},
+		{`{"n":5.0}`, `x 5 n=5`, `{"n":5}`},
+		{`{"n":1e2}`, `x 100 n=100`, `{"n":100}`},
+		{`{"n":-0.0}`, `x 0 n=0`, `{"n":0}`},
+		{`{"n":9007199254740993}`, `x 9007199254740993 n=9007199254740993`, `{"n":9007199254740993}`},
+		{`{"n":123456789012345678901234567890}`, `x 123456789012345678901234567890 n=123456789012345678901234567890`, `{"n":123456789012345678901234567890}`},
+		{`{"n":1,"list":[1.0,2e1]}`, `x 1 n=1 [1,20]`, `{"list":[1,20],"n":1}`},
+		{`{"n":1,"either":3.0}`, `x 1 n=1 3`, `{"either":3,"n":1}`},
+		{`{"n":1,"either":"3.0"}`, `x 1 n=1 3.0`, `{"either":"3.0","n":1}`},
+		{`{"n":1,"choice":2e1}`, `x 1 n=1 20`, `{"choice":20,"n":1}`},
+		{`{"n":1,"ratio":5.0}`, `x 1 n=1 5.0`, `{"n":1,"ratio":5.0}`},
+		{`{"n":1,"o":{"n":4.0}}`, `x 1 n=1 4`, `{"n":1,"o":{"n":4}}`},
+	} {
+		inv, err := d.Resolve(json.RawMessage(tt.config))
+		if err != nil {
+			t.Errorf("%s: %v", tt.config, err)
+			continue
+		}
+		if got := strings.Join(inv.Argv, " "); got != tt.argv || string(inv.Config) != tt.stored || string(inv.MaskedConfig) != tt.stored {
+			t.Errorf("%s gives %s and %s, want %s and %s", tt.config, got, inv.Config, tt.argv, tt.stored)
+		}
+	}
+	for _, wrong := range []string{`{"n":5.5}`, `{"n":"5"}`, `{"n":1e-1}`} {
+		if inv, err := d.Resolve(json.RawMessage(wrong)); err == nil {
+			t.Errorf("%s gives %v", wrong, inv.Argv)
+		}
+	}
+}
+
+// TestResolve_names_of_other_languages: a parameter may have any name that a variable can.
+func TestResolve_names_of_other_languages(t *testing.T) {
+	t.Parallel()
+	d := mustParse(t, "name: a\ncommand: [x, '{{constructor}}', '{{__proto__}}']\nparameters: {properties: {constructor: {type: string, maxLength: 3}, __proto__: {type: string}}}\n")
+	inv, err := d.Resolve(json.RawMessage(`{"constructor":"😀é中","__proto__":"p"}`))
+	if err != nil || strings.Join(inv.Argv, " ") != "x 😀é中 p" {
+		t.Errorf("%v, %v", inv, err)
+	}
+	if _, err := d.Resolve(json.RawMessage(`{"constructor":"1234"}`)); err == nil || !strings.Contains(err.Error(), "constructor must have at most 3 characters, has 4") {
+		t.Error(err)
+	}
+}

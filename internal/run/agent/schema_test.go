@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,36 @@ func TestSchema_has_the_parsers_fields(t *testing.T) {
 	}
 	if diff := cmp.Diff(signals, texts(published(t).Properties["stop"].Properties["signal"].Enum.Values)); diff != "" {
 		t.Errorf("signals: %s", diff)
+	}
+}
+
+// TestSchema_stands_alone: an editor without a network must be able to use it.
+func TestSchema_stands_alone(t *testing.T) {
+	t.Parallel()
+	var look func(value any)
+	look = func(value any) {
+		switch v := value.(type) {
+		case map[string]any:
+			if reference, ok := v["$ref"].(string); ok && !strings.HasPrefix(reference, "#/$defs/") {
+				t.Errorf("refers to %s", reference)
+			}
+			for _, inner := range v {
+				look(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				look(inner)
+			}
+		}
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(SchemaJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(doc)
+	described := slices.Sorted(maps.Keys(published(t).Properties["parameters"].AllOf[0].Ref.Properties))
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(keywords)), described); diff != "" {
+		t.Errorf("-keywords +published\n%s", diff)
 	}
 }
 

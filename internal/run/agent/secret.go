@@ -26,62 +26,16 @@ func secret(s *jsonschema.Schema) bool {
 // them says so. It rather hides too much than too little.
 func secretPaths(s *jsonschema.Schema, value any) [][]string {
 	var found [][]string
-	findSecrets(s, value, nil, &found, 0)
+	visit(s, value, nil, 0, func(s *jsonschema.Schema, value any, path []string) bool {
+		if !secret(s) {
+			return true
+		}
+		if value != nil && !under(path, found) {
+			found = append(found, append([]string(nil), path...))
+		}
+		return false
+	})
 	return found
-}
-
-func findSecrets(s *jsonschema.Schema, value any, path []string, found *[][]string, depth int) {
-	if s == nil || depth > maxDepth {
-		return
-	}
-	if secret(s) {
-		if value != nil && !under(path, *found) {
-			*found = append(*found, append([]string(nil), path...))
-		}
-		return
-	}
-	for _, sub := range composed(s) {
-		findSecrets(sub, value, path, found, depth+1)
-	}
-	below := func(name string) []string { return append(append([]string(nil), path...), name) }
-	switch v := value.(type) {
-	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			described := false
-			if sub, ok := s.Properties[key]; ok {
-				described = true
-				findSecrets(sub, v[key], below(key), found, depth+1)
-			}
-			for pattern, sub := range s.PatternProperties {
-				if pattern.MatchString(key) {
-					described = true
-					findSecrets(sub, v[key], below(key), found, depth+1)
-				}
-			}
-			if sub, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && !described {
-				findSecrets(sub, v[key], below(key), found, depth+1)
-			}
-			findSecrets(s.UnevaluatedProperties, v[key], below(key), found, depth+1)
-		}
-	case []any:
-		for i, item := range v {
-			at := below(strconv.Itoa(i))
-			switch items := s.Items.(type) {
-			case *jsonschema.Schema:
-				findSecrets(items, item, at, found, depth+1)
-			case []*jsonschema.Schema:
-				if i < len(items) {
-					findSecrets(items[i], item, at, found, depth+1)
-				}
-			}
-			if i < len(s.PrefixItems) {
-				findSecrets(s.PrefixItems[i], item, at, found, depth+1)
-			} else {
-				findSecrets(s.Items2020, item, at, found, depth+1)
-			}
-			findSecrets(s.Contains, item, at, found, depth+1)
-		}
-	}
 }
 
 // under reports whether path is one of the prefixes or lies below one.

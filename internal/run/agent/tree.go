@@ -90,6 +90,10 @@ func (p *parser) scalar(n *yaml.Node, field string) (any, bool) {
 			return b, true
 		}
 	case "!!int", "!!float":
+		if octal := strings.TrimLeft(n.Value, "+-"); len(octal) > 1 && octal[0] == '0' && strings.Trim(octal, "0123456789_") == "" {
+			p.fail(n, field, "%s begins with 0, which some take for octal: leave the 0 out, write 0o%s for octal, or put it in quotes if it is text", clip(n.Value), strings.TrimLeft(octal, "0_"))
+			return nil, false
+		}
 		if json.Valid([]byte(n.Value)) {
 			if problem := numberProblem(n.Value); problem != "" {
 				p.fail(n, field, "%s", problem)
