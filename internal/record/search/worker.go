@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -50,7 +51,7 @@ func (sc *scan) search() {
 func (w *worker) take(p *piece) {
 	select {
 	case w.buf = <-w.s.buffers:
-		w.piece(p)
+		w.searched(p)
 		if len(w.buf) > keptBuffer {
 			w.buf = nil
 		}
@@ -58,6 +59,16 @@ func (w *worker) take(p *piece) {
 	case <-w.ctx.Done():
 		p.err = context.Cause(w.ctx)
 	}
+}
+
+// searched searches a piece. A panic ends this search and no other.
+func (w *worker) searched(p *piece) {
+	defer func() {
+		if value := recover(); value != nil {
+			p.err = fmt.Errorf("panic while searching: %v\n%s", value, debug.Stack())
+		}
+	}()
+	w.piece(p)
 }
 
 func (w *worker) piece(p *piece) {

@@ -223,7 +223,8 @@ func (f *feed) unsent() (bytes, events int64) {
 	return head.Offset - f.edge.Offset, int64(head.Seq - f.edge.Seq)
 }
 
-func (f *feed) nextFrame(head journal.Position) (*Frame, error) {
+func (f *feed) nextFrame(head journal.Position) (_ *Frame, err error) {
+	defer f.hub.rescue(&err)
 	size := int(min(head.Offset-f.edge.Offset, MaxFrame))
 	for {
 		buf := takeBuffer(f.hub.headroom + size)

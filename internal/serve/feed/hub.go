@@ -7,7 +7,9 @@
 package feed
 
 import (
+	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,6 +38,7 @@ type Hub struct {
 	source   Source
 	journals Journals
 	headroom int
+	onPanic  func(value any, stack []byte)
 
 	mu    sync.Mutex // guards feeds, and refs in each
 	feeds map[string]*feed
@@ -60,11 +63,15 @@ type Options struct {
 	Source   Source
 	Journals Journals
 	Headroom int // bytes kept free in front of each frame, for a transport's header
+
+	// OnPanic is told of a panic while a shared frame is read. Its readers are then sent to the journal,
+	// each on its own goroutine. Nil: the panic goes on and ends the process.
+	OnPanic func(value any, stack []byte)
 }
 
 // New makes a hub. It starts nothing before somebody subscribes.
 func New(o Options) *Hub {
-	return &Hub{source: o.Source, journals: o.Journals, headroom: o.Headroom, feeds: map[string]*feed{}}
+	return &Hub{source: o.Source, journals: o.Journals, headroom: o.Headroom, onPanic: o.OnPanic, feeds: map[string]*feed{}}
 }
 
 // Stats are sums since the start, and how many readers stand where now.
@@ -121,6 +128,17 @@ func (h *Hub) told(gap *journal.Gap) {
 		h.retained.Add(1)
 	default:
 		h.damaged.Add(1)
+	}
+}
+
+// rescue is deferred: it turns a panic into an error.
+func (h *Hub) rescue(err *error) {
+	if h.onPanic == nil {
+		return
+	}
+	if value := recover(); value != nil {
+		h.onPanic(value, debug.Stack())
+		*err = fmt.Errorf("panic: %v", value)
 	}
 }
 

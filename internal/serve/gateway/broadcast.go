@@ -173,6 +173,7 @@ func splitStatuses(asked []execution.Status) (live, ended []execution.Status) {
 
 // lifecycle passes an event on to the client, unless its logs subscription brings the very same.
 func (s *session) lifecycle(e *lifecycleEvent) {
+	defer s.rescue()
 	s.mu.Lock()
 	if s.watch == nil || s.stale || !s.watch.wants(e.event, e.rec) {
 		s.mu.Unlock()

@@ -309,6 +309,7 @@ func (g *Gateway) withinRate(p auth.Principal, pattern string) error {
 
 // ServeHTTP lets the guard look at the request and then hands it to its route.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer g.rescueRequest(r)
 	// Both are lifted by the routes that stream. What a slow sender or reader can hold is bounded.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(requestTimeout))

@@ -104,10 +104,12 @@ func newLive(o liveOptions) *live {
 	ctx, stop := context.WithCancelCause(context.Background())
 	l := &live{
 		executions: o.Executions, auth: o.Auth, system: o.System, search: o.Search,
-		feed:   feed.New(feed.Options{Source: o.Executions, Journals: o.Journals, Headroom: websocket.Headroom}),
 		limits: o.Limits, heartbeat: o.Heartbeat, log: o.Log, audit: o.Audit, metrics: o.Metrics,
 		sessions: map[*session]struct{}{}, streams: map[*stream]struct{}{}, ctx: ctx, stop: stop,
 	}
+	l.feed = feed.New(feed.Options{Source: o.Executions, Journals: o.Journals, Headroom: websocket.Headroom, OnPanic: func(value any, stack []byte) {
+		l.panicked(metrics.ServingFeed, value, stack)
+	}})
 	l.users = newUsers(l)
 	l.broadcast = newBroadcast(l)
 	l.work.Go(l.keepTime)
@@ -189,10 +191,16 @@ func (l *live) sampleFor(all []*session, now time.Time) {
 			}
 			frame = websocket.Text(status)
 		}
-		// A client that lags gets the next one; an old sample is of no use to it.
-		if !s.conn.Crowded() {
-			_ = s.conn.Urgent(frame)
-		}
+		s.sampled(frame)
+	}
+}
+
+// sampled sends a sample of the host, which is made for many sessions. A client that lags gets the
+// next one; an old sample is of no use to it.
+func (s *session) sampled(frame []byte) {
+	defer s.rescue()
+	if !s.conn.Crowded() {
+		_ = s.conn.Urgent(frame)
 	}
 }
 

@@ -82,10 +82,13 @@ func (s *session) searchLogs(req *protocol.Request) error {
 	}
 	s.searches.running++
 	s.searches.work.Go(func() {
+		defer s.rescue()
+		defer func() {
+			s.searches.mu.Lock()
+			s.searches.running--
+			s.searches.mu.Unlock()
+		}()
 		s.live.answerSearch(s.context.get(), s, req, query)
-		s.searches.mu.Lock()
-		s.searches.running--
-		s.searches.mu.Unlock()
 	})
 	return nil
 }

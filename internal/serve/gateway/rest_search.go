@@ -209,7 +209,10 @@ func (g *Gateway) streamMatches(ctx context.Context, id string, run func(context
 		_ = out.control.Flush() // the search has begun
 		done := make(chan struct{})
 		var alive sync.WaitGroup
-		alive.Go(func() { out.keepAlive(done) })
+		alive.Go(func() {
+			defer g.rescueHelper(r)
+			out.keepAlive(done)
+		})
 		result, err := run(ctx, out.found)
 		close(done)
 		alive.Wait()

@@ -187,6 +187,7 @@ func (s *subscriptions) closeAll() {
 
 // Offer gives a live frame to the client, if it can take it now.
 func (ls *logSub) Offer(_ *feed.Sub, f *feed.Frame) feed.Verdict {
+	defer ls.session.rescue() // the zero Verdict is Lags
 	conn := ls.session.conn
 	var wire []byte
 	if conn.Deflate() && len(f.Lines()) > minDeflate {
@@ -210,7 +211,10 @@ func (ls *logSub) Offer(_ *feed.Sub, f *feed.Frame) feed.Verdict {
 }
 
 // Lagging sends the reader to the journal.
-func (ls *logSub) Lagging(*feed.Sub) { ls.session.lag(ls) }
+func (ls *logSub) Lagging(*feed.Sub) {
+	defer ls.session.rescue()
+	ls.session.lag(ls)
+}
 
 // minDeflate is the payload below which compressing costs more than it saves.
 const minDeflate = 256

@@ -214,6 +214,7 @@ func cursorsOf(ids, since []string, tail, lastEventID string) ([]startCursor, er
 
 // lifecycle queues an event for the stream's own goroutine.
 func (s *stream) lifecycle(e *lifecycleEvent) {
+	defer s.rescue()
 	if !s.watch.wants(e.event, e.rec) {
 		return
 	}

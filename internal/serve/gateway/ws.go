@@ -40,7 +40,7 @@ func (l *live) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if !l.register(s) {
 		l.users.dismiss(principal, authErr == nil)
 		conn.Close(protocol.CloseRestart, "server restarts")
-		conn.Kill()
+		_ = conn.Serve()
 		return
 	}
 	// What needs a deep stack is done here: the session's own goroutine shall stay small.
@@ -124,6 +124,7 @@ func newSession(l *live, conn *websocket.Conn, r *http.Request) *session {
 	s.subscriptions.session = s
 	conn.Pull = s.pull
 	conn.OnMessage = s.receive
+	conn.OnPanic = s.panicked
 	return s
 }
 
@@ -135,6 +136,7 @@ func (s *session) serve(known bool) {
 
 func (s *session) leave(why *websocket.CloseError, known bool) {
 	l := s.live
+	defer s.rescue()
 	s.context.cancel()
 	l.mu.Lock()
 	delete(l.sessions, s)
@@ -203,6 +205,7 @@ func (s *session) refuse(err error) {
 
 // beat looks after the session's time: who may stay, who must give a sign, who is gone.
 func (s *session) beat(now time.Time) {
+	defer s.rescue()
 	p := s.principal.Load()
 	if p == nil {
 		if now.After(s.deadline) {

@@ -60,6 +60,7 @@ type Set struct {
 	queued, duration, request     *prometheus.HistogramVec
 	durableIn                     prometheus.Histogram
 	rejections, connectionsClosed *prometheus.CounterVec
+	panics                        *prometheus.CounterVec
 }
 
 // New makes the metrics of a server of that version.
@@ -93,6 +94,10 @@ func New(version string, from Sources, log *slog.Logger) *Set {
 	s.request = histogram("claudeops_http_request_duration_seconds", "How long requests took that are no streams.", short, "route")
 	s.rejections = counter("claudeops_rejections_total", "Requests and messages that were answered with an error, by its code. via is http for requests, message for the live transports.", "via", "code")
 	s.connectionsClosed = counter("claudeops_connections_closed_total", "WebSocket connections that have ended, by close code.", "code")
+	s.panics = counter("claudeops_panics_total", "Panics while a client was served. Each ended one request or connection and is in the log with its stack.", "serving")
+	for _, serving := range []string{ServingHTTP, ServingWebSocket, ServingFeed} {
+		s.panics.WithLabelValues(serving)
+	}
 	for _, code := range protocol.Codes { // there from the start, so that the first one is an increase
 		s.rejections.WithLabelValues("http", string(code))
 		s.rejections.WithLabelValues("message", string(code))
@@ -168,6 +173,16 @@ func reasonLabel(rec execution.Record) string {
 func (s *Set) Rejected(via string, code protocol.Code) {
 	s.rejections.WithLabelValues(via, string(code)).Inc()
 }
+
+// What a panic interrupted, the values of the label serving.
+const (
+	ServingHTTP      = "http"      // a request, event streams and polls among them
+	ServingWebSocket = "websocket" // one WebSocket connection
+	ServingFeed      = "feed"      // a frame that is read for all readers of one execution
+)
+
+// Panicked counts a panic that was recovered from.
+func (s *Set) Panicked(serving string) { s.panics.WithLabelValues(serving).Inc() }
 
 // Closed counts a WebSocket connection that has ended.
 func (s *Set) Closed(code int) { s.connectionsClosed.WithLabelValues(closeLabel(code)).Inc() }

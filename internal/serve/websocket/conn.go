@@ -3,6 +3,7 @@ package websocket
 import (
 	"errors"
 	"net"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -41,8 +42,12 @@ type Conn struct {
 	// OnBinary is OnMessage for binary messages, where Options.Binary lets them in.
 	OnBinary func(payload []byte) error
 
+	// OnPanic is told of a panic in one of the above, with the stack it happened on, before the
+	// connection is closed with 1011. Nil: the panic goes on and ends the process.
+	OnPanic func(value any, stack []byte)
+
 	mu      sync.Mutex // guards what follows
-	written sync.Cond  // urgent became shorter, or the connection ended
+	written sync.Cond  // urgent became shorter, the pump ended, or the connection did
 	rest    []byte
 	urgent  [][]byte
 	waiting int // bytes in urgent
@@ -50,7 +55,6 @@ type Conn struct {
 	pumping bool
 	closed  bool
 	closing *CloseError
-	ended   sync.WaitGroup // the pump
 
 	write ioState // guarded by mu or by being the pump
 	read  ioState // the reader's
@@ -169,44 +173,60 @@ func (c *Conn) Crowded() bool {
 func (c *Conn) Wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed || c.closing != nil {
+		return
+	}
 	c.pulling = true
-	if !c.pumping && !c.closed {
+	if !c.pumping {
 		c.startPumpLocked()
 	}
 }
 
+// startPumpLocked starts the pump of an open connection that has none. Serve waits for pumping to
+// become false with c.closed set, after which no pump can start.
 func (c *Conn) startPumpLocked() {
 	c.pumping = true
-	c.ended.Go(c.pump)
+	go c.pump()
 }
 
+// pump writes until nothing is left. It never ends between the look that finds nothing and the note
+// that it ended: both happen under one hold of mu.
 func (c *Conn) pump() {
+	defer c.rescue(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		// What the panic interrupted is not known, so the rest of a frame may be missing: a close frame
+		// would be read as part of it.
+		c.failLocked()
+		c.pumping = false
+		c.written.Broadcast()
+	})
 	for {
-		frame, more := c.nextLagging()
+		frame, pull, more := c.nextLagging()
 		if !more {
 			return
 		}
-		if frame == nil {
-			continue
+		if pull {
+			if frame = c.pull(); frame == nil {
+				continue
+			}
 		}
 		if err := c.writeAll(frame); err != nil {
-			c.mu.Lock()
-			c.failLocked()
-			c.mu.Unlock()
+			c.Kill()
 		}
 	}
 }
 
-// nextLagging gives the next frame the pump has to write. more is false when the pump is over.
-func (c *Conn) nextLagging() (frame []byte, more bool) {
+// nextLagging gives the next frame the pump has to write, or says that Pull is to be asked for one.
+// more is false when the pump is over.
+func (c *Conn) nextLagging() (frame []byte, pull, more bool) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case c.closed:
-		c.pumping = false
-		c.mu.Unlock()
-		return nil, false
 	case len(c.rest) > 0:
 		frame, c.rest = c.rest, nil
+		return frame, false, true
 	case len(c.urgent) > 0:
 		frame = c.urgent[0]
 		c.urgent = c.urgent[1:]
@@ -215,22 +235,44 @@ func (c *Conn) nextLagging() (frame []byte, more bool) {
 			c.urgent = nil
 		}
 		c.written.Broadcast()
-	case c.closing != nil || !c.pulling:
-		c.pumping = false
-		c.mu.Unlock()
-		return nil, false
-	default:
+		return frame, false, true
+	case c.closing == nil && c.pulling:
 		c.pulling = false
-		c.mu.Unlock()
-		if frame = c.Pull(); frame != nil {
-			c.mu.Lock()
-			c.pulling = true
-			c.mu.Unlock()
-		}
-		return frame, true
+		return nil, true, true
 	}
-	c.mu.Unlock()
-	return frame, true
+	c.pumping = false
+	c.written.Broadcast()
+	return nil, false, false
+}
+
+// pull asks Pull for a frame. A panic in it closes the connection between two frames.
+func (c *Conn) pull() (frame []byte) {
+	defer c.rescue(func() {
+		frame = nil
+		c.Close(1011, internalError)
+	})
+	frame = c.Pull()
+	if frame != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.pulling = true
+	}
+	return frame
+}
+
+// internalError is the reason that goes with 1011.
+const internalError = "internal error"
+
+// rescue is deferred: it tells OnPanic of a panic and then calls after, so that a fault in the
+// handling of one connection ends that connection alone.
+func (c *Conn) rescue(after func()) {
+	if c.OnPanic == nil {
+		return
+	}
+	if value := recover(); value != nil {
+		c.OnPanic(value, debug.Stack())
+		after()
+	}
 }
 
 // Serve reads until the connection ends and says why. OnMessage runs inside it. When it returns the
@@ -243,21 +285,40 @@ func (c *Conn) Serve() *CloseError {
 	err := c.readLoop()
 	var why *CloseError
 	if !errors.As(err, &why) {
-		why = &CloseError{Code: 1006, Reason: "connection lost"}
+		why = c.lost()
 	} else {
 		c.Close(why.Code, why.Reason)
 	}
-	c.mu.Lock()
-	if c.closing != nil && why.Code == 1006 {
-		why = c.closing // we hung up
-	}
-	c.mu.Unlock()
-	c.ended.Wait() // closeWait bounds how long a slow client may hold the close frame up
+	c.waitForPump()
 	if why.Code != 1006 {
 		c.linger()
 	}
 	c.Kill()
+	c.waitForPump() // one that began after the first wait
 	return why
+}
+
+// lost says why nothing more comes from the client. Where we said goodbye it is our code, and the
+// close frame may still be on its way. Otherwise the client is gone or has closed its half without a
+// word: that is a lost connection too (RFC 6455, 7.1.5), however well it would still take our bytes.
+func (c *Conn) lost() *CloseError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing != nil {
+		return c.closing
+	}
+	c.failLocked()
+	return &CloseError{Code: 1006, Reason: "connection lost"}
+}
+
+// waitForPump returns when no pump runs. closeWait bounds how long a slow client may hold up the one
+// that writes the close frame.
+func (c *Conn) waitForPump() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.pumping {
+		c.written.Wait()
+	}
 }
 
 // Close says goodbye with a code and ends the connection. It does not wait: Serve returns when the
@@ -331,3 +392,7 @@ func (c *Conn) Heard() time.Time {
 	}
 	return c.lastHeard
 }
+
+// NetConn is the connection underneath, for options of the socket. Reading and writing it breaks the
+// frames.
+func (c *Conn) NetConn() net.Conn { return c.nc }

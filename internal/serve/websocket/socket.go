@@ -94,7 +94,8 @@ func (c *Conn) writeSome(b []byte) (int, error) {
 	return c.write.n, nil
 }
 
-func (c *Conn) readLoop() error {
+func (c *Conn) readLoop() (err error) {
+	defer c.rescue(func() { err = &CloseError{Code: 1011, Reason: internalError} })
 	if len(c.early) > 0 {
 		early := c.early
 		c.early = nil

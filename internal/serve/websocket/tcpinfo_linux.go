@@ -10,8 +10,12 @@ import (
 // some room.
 const probeSilence = 130 * time.Second
 
+// closeWaitState is TCP_CLOSE_WAIT: the peer has closed its half, whether or not we have read up to it.
+const closeWaitState = 8
+
 // Acknowledges reports whether the peer's kernel still answers ours, though the program behind it
-// neither reads nor writes. Such a client is slow, not gone.
+// neither reads nor writes. Such a client is slow, not gone. One that has closed its half of the
+// connection is gone.
 func (c *Conn) Acknowledges(within time.Duration) bool {
 	if c.raw == nil {
 		return false
@@ -20,6 +24,9 @@ func (c *Conn) Acknowledges(within time.Duration) bool {
 	_ = c.raw.Control(func(fd uintptr) {
 		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil {
+			return
+		}
+		if info.State == closeWaitState {
 			return
 		}
 		silence := time.Duration(info.Last_ack_recv) * time.Millisecond
