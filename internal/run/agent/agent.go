@@ -11,13 +11,8 @@ import (
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-)
 
-// The drivers: how the runner treats what it starts.
-const (
-	DriverCommand = "command" // a program and its arguments
-	DriverShell   = "shell"   // a script for /bin/sh
-	DriverBuiltin = "builtin" // a part of this program
+	"github.com/claudeops/claudeops/internal/run/kind"
 )
 
 // Masked stands wherever a secret's value would.
@@ -38,9 +33,8 @@ type Definition struct {
 	Title       string // Name when the file gives none
 	Description string
 
-	Command []string // exactly one of Command, Shell and Builtin is set
-	Shell   string
-	Builtin string
+	Kind string // of package kinds: which one of their keys the definition has
+	Runs any    // that key's value, {{parameter}} in it: see kind.Kind
 
 	// Parameters is a JSON Schema object in the order it was written, with what is enforced
 	// beside it made visible: an object that lists its properties takes no others unless it says so.
@@ -62,11 +56,11 @@ type Definition struct {
 	File string // where it was read; empty for what is built in
 
 	schema     *jsonschema.Schema
-	command    []template
+	kind       kind.Kind
 	workdir    template
 	env        []envEntry
 	literals   []string // mask entries that are plain text
-	executable string   // this program, for builtin
+	executable string   // this program
 	environ    []string // the allowlisted part of the server's environment
 	line       int      // of name in File
 	column     int
@@ -89,27 +83,15 @@ type envEntry struct {
 	value template
 }
 
-// Driver says which driver runs the agent.
-func (d *Definition) Driver() string {
-	switch {
-	case d.Builtin != "":
-		return DriverBuiltin
-	case d.Shell != "":
-		return DriverShell
-	default:
-		return DriverCommand
-	}
-}
-
-// view is a definition as clients see it. Durations are milliseconds, sizes bytes.
+// view is a definition as clients see it, but for the key of its kind. Durations are milliseconds,
+// sizes bytes.
 type view struct {
 	Name          string          `json:"name"`
 	Title         string          `json:"title"`
 	Description   string          `json:"description,omitempty"`
 	Driver        string          `json:"driver"`
-	Command       []string        `json:"command,omitempty"`
-	Shell         string          `json:"shell,omitempty"`
-	Builtin       string          `json:"builtin,omitempty"`
+	DriverTitle   string          `json:"driverTitle"`
+	Runs          []kind.Row      `json:"runs"`
 	Parameters    json.RawMessage `json:"parameters"`
 	Env           []string        `json:"env,omitempty"` // names only: values may be secret
 	Workdir       string          `json:"workdir,omitempty"`
@@ -137,15 +119,14 @@ type budgetView struct {
 func (d *Definition) MarshalJSON() ([]byte, error) {
 	hidden := d.staticSecrets()
 	v := view{
-		Name: d.Name, Title: d.Title, Description: d.Description, Driver: d.Driver(),
-		Shell: hide(d.Shell, hidden), Builtin: d.Builtin, Parameters: d.Parameters,
-		Workdir: d.Workdir, TimeoutMs: d.Timeout.Milliseconds(), IdleTimeoutMs: d.IdleTimeout.Milliseconds(),
+		Name: d.Name, Title: d.Title, Description: d.Description, Driver: d.Kind, DriverTitle: d.kind.Title,
+		Parameters: d.Parameters,
+		Workdir:    d.Workdir, TimeoutMs: d.Timeout.Milliseconds(), IdleTimeoutMs: d.IdleTimeout.Milliseconds(),
 		Stop:        stopView{Signal: d.Stop.Signal, GraceMs: d.Stop.Grace.Milliseconds()},
 		Concurrency: d.Concurrency, MaxOutput: d.MaxOutput, Retention: d.Retention.view(), File: d.File,
 	}
-	for _, element := range d.Command {
-		v.Command = append(v.Command, hide(element, hidden))
-	}
+	runs := mapTexts(d.Runs, func(text string) string { return hide(text, hidden) })
+	v.Runs = d.kind.Runs(runs)
 	for name := range d.Env {
 		v.Env = append(v.Env, name)
 	}
@@ -153,7 +134,14 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 	if d.Budget.USD > 0 {
 		v.Budget = &budgetView{USD: d.Budget.USD}
 	}
-	return json.Marshal(v)
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	// The kind's own key stands beside the others, as it does in the file.
+	b = append(b[:len(b)-1], ',')
+	b = append(append(b, jsonText(d.Kind)...), ':')
+	return append(append(b, jsonText(runs)...), '}'), nil
 }
 
 func hide(text string, secrets []string) string {

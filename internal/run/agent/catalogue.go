@@ -33,7 +33,7 @@ type Options struct {
 type Catalogue struct {
 	options Options
 	environ []string
-	builtin *Definition
+	builtin []*Definition // there without a file
 
 	reloading sync.Mutex // one reload at a time; held while subscribers are told
 
@@ -74,10 +74,12 @@ func OpenCatalogue(options Options) (*Catalogue, error) {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Catalogue{
-		options: options, environ: allowlisted(options.Environ), builtin: builtinDefinition(),
+		options: options, environ: allowlisted(options.Environ), builtin: builtinDefinitions(),
 		files: map[string]*file{}, subscribers: map[int]func(){},
 	}
-	c.equip(c.builtin)
+	for _, d := range c.builtin {
+		c.equip(d)
+	}
 	if err := c.Reload(); err != nil {
 		return nil, err
 	}
@@ -230,8 +232,11 @@ func (c *Catalogue) tell() {
 }
 
 // merge makes the catalogue from its files: in their order by name, the first of a name wins.
-func merge(dir string, builtin *Definition, files map[string]*file) (map[string]*Definition, []Problem) {
-	definitions := map[string]*Definition{builtin.Name: builtin}
+func merge(dir string, builtin []*Definition, files map[string]*file) (map[string]*Definition, []Problem) {
+	definitions := map[string]*Definition{}
+	for _, d := range builtin {
+		definitions[d.Name] = d
+	}
 	var problems []Problem
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
@@ -247,10 +252,10 @@ func merge(dir string, builtin *Definition, files map[string]*file) (map[string]
 		}
 		clash := Problem{File: filepath.Join(dir, name), Line: d.line, Column: d.column, Field: "name"}
 		switch other := definitions[d.Name]; {
-		case other == nil || (other == builtin && d.Builtin == builtin.Builtin):
+		case other == nil || (slices.Contains(builtin, other) && sameRuns(d, other)):
 			definitions[d.Name] = d
-		case other == builtin:
-			clash.Message = fmt.Sprintf("%s is built in: choose another name, or say builtin: %s to change its title and defaults", d.Name, builtin.Builtin)
+		case slices.Contains(builtin, other):
+			clash.Message = fmt.Sprintf("%s is built in: choose another name, or say %s: %v to change its title and defaults", d.Name, other.Kind, other.Runs)
 			problems = append(problems, clash)
 		default:
 			clash.Message = fmt.Sprintf("%s is the name of the agent in %s already: choose another", d.Name, other.File)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"github.com/claudeops/claudeops/internal/run/kind/builtin"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,7 +48,7 @@ func TestOpenCatalogue(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if diff := cmp.Diff([]string{SystemHealth}, names(c)); diff != "" || len(c.Problems()) > 0 {
+		if diff := cmp.Diff([]string{builtin.SystemHealth}, names(c)); diff != "" || len(c.Problems()) > 0 {
 			t.Errorf("%s: %s %v", name, diff, c.Problems())
 		}
 	}
@@ -64,7 +66,7 @@ func TestCatalogue_a_wrong_file_takes_no_other_down(t *testing.T) {
 		"bad.yaml": "name: bad\ncomand: [a]\n", "worse.yaml": "\x00\x01", "empty.yml": "",
 		".hidden.yaml": definition("hidden", "x"), "notes.txt": "x", "backup.yaml~": "x", "upper.YAML": "x",
 	})
-	if diff := cmp.Diff([]string{"also", "good", SystemHealth}, names(c)); diff != "" {
+	if diff := cmp.Diff([]string{"also", "good", builtin.SystemHealth}, names(c)); diff != "" {
 		t.Error(diff)
 	}
 	for _, want := range []string{"bad.yaml:1:1: command: missing", "bad.yaml:2:1: comand: unknown field: did you mean command?", "worse.yaml:1:1: not valid YAML", "empty.yml: the file is empty"} {
@@ -101,7 +103,7 @@ func TestCatalogue_builtin(t *testing.T) {
 	if len(c.Problems()) > 0 {
 		t.Fatal(problems(c))
 	}
-	d := get(t, c, SystemHealth)
+	d := get(t, c, builtin.SystemHealth)
 	inv, err := d.Resolve([]byte(`{"topProcesses":3}`))
 	if err != nil {
 		t.Fatal(err)
@@ -117,8 +119,8 @@ func TestCatalogue_builtin(t *testing.T) {
 		t.Errorf("config %s, %v", strict.Config, err)
 	}
 
-	c = newCatalogue(t, map[string]string{"health.yaml": definition(SystemHealth, "Mine")})
-	if !strings.Contains(problems(c), "system-health is built in") || get(t, c, SystemHealth).Builtin != SystemHealth {
+	c = newCatalogue(t, map[string]string{"health.yaml": definition(builtin.SystemHealth, "Mine")})
+	if !strings.Contains(problems(c), "system-health is built in") || get(t, c, builtin.SystemHealth).Runs != builtin.SystemHealth {
 		t.Errorf("a command took the builtin's name: %s", problems(c))
 	}
 }
@@ -152,7 +154,7 @@ func TestCatalogue_never_leaves_its_directory(t *testing.T) {
 
 	c, err := OpenCatalogue(Options{Dir: dir})
 	must(err)
-	if diff := cmp.Diff([]string{"inside", SystemHealth}, names(c)); diff != "" {
+	if diff := cmp.Diff([]string{"inside", builtin.SystemHealth}, names(c)); diff != "" {
 		t.Error(diff)
 	}
 	text := problems(c)

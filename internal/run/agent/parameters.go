@@ -30,8 +30,8 @@ func (p *parser) readParameters() {
 			return
 		}
 	}
-	if p.def.Builtin != "" {
-		base := builtinParameters(p.def.Builtin)
+	if p.def.kind.Base != nil {
+		base := baseParameters(p.def.kind.Base(p.def.Runs))
 		if written = p.overlay(base, written); written == nil {
 			return
 		}
@@ -93,7 +93,7 @@ func (p *parser) overlay(base, written object) object {
 				field := "parameters.properties." + change.key
 				known, ok := properties.get(change.key)
 				if !ok {
-					p.fail(p.at("properties", change.key), field, "%s has no such parameter%s; it has %s", p.def.Builtin, didYouMean(change.key, names), strings.Join(names, ", "))
+					p.fail(p.at("properties", change.key), field, "%v has no such parameter%s; it has %s", p.def.Runs, didYouMean(change.key, names), strings.Join(names, ", "))
 					continue
 				}
 				keywords, ok := change.value.(object)
@@ -168,28 +168,9 @@ func (p *parser) checkPropertyNames(schema object) bool {
 func (p *parser) at(path ...string) *yaml.Node {
 	n := p.parameters
 	if n == nil {
-		return p.nodes["builtin"]
+		return p.nodes[p.def.Kind]
 	}
-	for _, step := range path {
-		r, next := p.resolve(n), (*yaml.Node)(nil)
-		switch r.Kind {
-		case yaml.MappingNode:
-			for i := 0; i+1 < len(r.Content); i += 2 {
-				if p.resolve(r.Content[i]).Value == step {
-					next = r.Content[i+1]
-				}
-			}
-		case yaml.SequenceNode:
-			if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(r.Content) {
-				next = r.Content[i]
-			}
-		}
-		if next == nil {
-			return n
-		}
-		n = next
-	}
-	return n
+	return p.within(n, path)
 }
 
 // applicators are the keywords whose subschemas may describe further properties of the same object.

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/claudeops/claudeops/internal/run/kind/kinds"
 	"github.com/claudeops/claudeops/internal/trust/mask"
 )
 
@@ -27,13 +28,15 @@ type field struct {
 
 // fields lists every key a definition may have; the published JSON Schema has the same.
 func fields() []field {
-	return []field{
+	list := []field{
 		{"name", (*parser).readName},
 		{"title", func(p *parser, n *yaml.Node) { p.def.Title, _ = p.text(n, "title") }},
 		{"description", func(p *parser, n *yaml.Node) { p.def.Description, _ = p.text(n, "description") }},
-		{"command", (*parser).readCommand},
-		{"shell", (*parser).readShell},
-		{"builtin", (*parser).readBuiltin},
+	}
+	for _, k := range kinds.All() {
+		list = append(list, field{k.Name, func(p *parser, n *yaml.Node) { p.readKind(k, n) }})
+	}
+	return append(list, []field{
 		{"parameters", func(p *parser, n *yaml.Node) { p.parameters = n }},
 		{"env", (*parser).readEnv},
 		{"workdir", (*parser).readWorkdir},
@@ -45,13 +48,11 @@ func fields() []field {
 		{"budget", (*parser).readBudget},
 		{"mask", (*parser).readMask},
 		{"retention", (*parser).readRetention},
-	}
+	}...)
 }
 
-// habits are names that other tools use for the same thing.
+// habits are names that other tools use for the same thing. Those of a kind's key are the kind's.
 var habits = map[string]string{
-	"cmd": "command", "run": "command", "exec": "command", "args": "command", "argv": "command",
-	"script": "shell", "bash": "shell", "sh": "shell",
 	"params": "parameters", "inputs": "parameters", "schema": "parameters", "config": "parameters",
 	"cwd": "workdir", "dir": "workdir", "directory": "workdir", "workingdirectory": "workdir",
 	"environment": "env", "envs": "env", "variables": "env",
@@ -117,7 +118,7 @@ func (p *parser) definition(root *yaml.Node) {
 		p.nodes[m.key] = m.value
 		read(p, m.value)
 	}
-	p.oneDriver(root)
+	p.oneKind(root)
 	if p.nodes["name"] == nil {
 		p.fail(root, "name", "missing: give the agent a name of a-z, 0-9 and -, like disk-report")
 	}
@@ -133,29 +134,13 @@ func didYouMean(wrong string, known []string) string {
 	if meant == "" {
 		meant = habits[fold(wrong)]
 	}
+	if meant == "" && slices.Contains(known, "name") {
+		meant = kindAlias(wrong)
+	}
 	if meant == "" || meant == wrong {
 		return ""
 	}
 	return ": did you mean " + meant + "?"
-}
-
-func (p *parser) oneDriver(root *yaml.Node) {
-	var given []string
-	var last string
-	for _, name := range []string{"command", "shell", "builtin"} {
-		if n := p.nodes[name]; n != nil {
-			given = append(given, name)
-			if last == "" || n.Line > p.nodes[last].Line {
-				last = name
-			}
-		}
-	}
-	switch {
-	case len(given) == 0:
-		p.fail(root, "command", "missing: say what to run with one of command, shell or builtin")
-	case len(given) > 1:
-		p.fail(p.nodes[last], last, "%s are given: keep exactly one of command, shell and builtin", strings.Join(given, " and "))
-	}
 }
 
 func (p *parser) readName(n *yaml.Node) {
@@ -168,55 +153,6 @@ func (p *parser) readName(n *yaml.Node) {
 		return
 	}
 	p.def.Name, p.def.line, p.def.column = name, n.Line, n.Column
-}
-
-func (p *parser) readCommand(n *yaml.Node) {
-	n = p.resolve(n)
-	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
-		p.fail(n, "command", "must be a list of the program and its arguments, like [df, -h, /]; for a line of shell use shell")
-		return
-	}
-	if n.Kind != yaml.SequenceNode {
-		p.fail(n, "command", "must be a list of the program and its arguments, like [df, -h, /], this is %s", kindName(n))
-		return
-	}
-	if len(n.Content) == 0 {
-		p.fail(n, "command", "is empty: give the program and its arguments, like [df, -h, /]")
-		return
-	}
-	for i, item := range n.Content {
-		name := "command." + strconv.Itoa(i)
-		element, ok := p.literal(item, name)
-		if ok && i == 0 && element == "" {
-			p.fail(item, name, "is empty: the first element is the program to run")
-		}
-		p.def.Command = append(p.def.Command, element)
-		p.def.command = append(p.def.command, parseTemplate(element))
-	}
-}
-
-func (p *parser) readShell(n *yaml.Node) {
-	script, ok := p.text(n, "shell")
-	if !ok {
-		return
-	}
-	if strings.TrimSpace(script) == "" {
-		p.fail(n, "shell", "is empty: give the script that /bin/sh is to run")
-		return
-	}
-	p.def.Shell = script
-}
-
-func (p *parser) readBuiltin(n *yaml.Node) {
-	name, ok := p.text(n, "builtin")
-	if !ok {
-		return
-	}
-	if name != SystemHealth {
-		p.fail(n, "builtin", "there is no builtin %q; there is %s", clip(name), SystemHealth)
-		return
-	}
-	p.def.Builtin = name
 }
 
 func (p *parser) readEnv(n *yaml.Node) {
@@ -371,11 +307,7 @@ func (p *parser) checkPlaces() {
 			}
 		}
 	}
-	if n := p.nodes["command"]; n != nil && len(p.resolve(n).Content) == len(p.def.command) {
-		for i, t := range p.def.command {
-			look(p.resolve(n).Content[i], "command."+strconv.Itoa(i), t)
-		}
-	}
+	p.checkKindPlaces(look)
 	if p.nodes["env"] != nil {
 		for _, m := range p.members(p.nodes["env"], "env") {
 			for _, entry := range p.def.env {
@@ -387,12 +319,5 @@ func (p *parser) checkPlaces() {
 	}
 	if n := p.nodes["workdir"]; n != nil {
 		look(n, "workdir", p.def.workdir)
-	}
-	if n := p.nodes["shell"]; n != nil {
-		for _, name := range parseTemplate(p.def.Shell).names() {
-			if found, _ := p.def.declares(name); found {
-				p.fail(n, "shell", `{{%s}} is not replaced in a shell script: write "$%s" (with the quotes)`, name, variableName(name))
-			}
-		}
 	}
 }

@@ -45,7 +45,7 @@ func TestParse_every_field(t *testing.T) {
 	got := mustParse(t, diskReport)
 	want := &Definition{
 		Name: "disk-report", Title: "Disk report", Description: "Shows how full each disk is.",
-		Command:    []string{"df", "-h", "{{path}}"},
+		Kind: "command", Runs: []any{"df", "-h", "{{path}}"},
 		Parameters: json.RawMessage(`{"type":"object","properties":{"path":{"type":"string","default":"/"}},"additionalProperties":false}`),
 		Env:        map[string]string{"LANG": "C", "PORT": "8080", "DEBUG": "true"},
 		Workdir:    "/srv", Timeout: 10 * time.Minute, IdleTimeout: 90 * time.Second,
@@ -64,7 +64,7 @@ func TestParse_every_field(t *testing.T) {
 func TestParse_defaults(t *testing.T) {
 	t.Parallel()
 	got := mustParse(t, "name: a\ncommand: [sleep, 5]\n")
-	if got.Title != "a" || got.Stop != DefaultStop || got.Timeout != 0 || got.Command[1] != "5" {
+	if got.Title != "a" || got.Stop != DefaultStop || got.Timeout != 0 || got.Runs.([]any)[1] != "5" {
 		t.Errorf("got %+v", got)
 	}
 	if want := `{"type":"object","properties":{},"additionalProperties":false}`; string(got.Parameters) != want {
@@ -339,9 +339,9 @@ timeout: 1m
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"name":"view","title":"view","driver":"command","command":["curl","-H","Authorization: ••••••","x=••••••"],` +
+	want := `{"name":"view","title":"view","driver":"command","driverTitle":"Command","runs":[{"label":"Command","text":"curl -H 'Authorization: ••••••' 'x=••••••'"}],` +
 		`"parameters":{"type":"object","properties":{"z":{"type":"string"},"a":{"type":"string"},"m":{"type":"string"}},"additionalProperties":false},` +
-		`"env":["API_TOKEN","PLAIN"],"timeoutMs":60000,"stop":{"signal":"SIGTERM","graceMs":10000},"file":"test.yaml"}`
+		`"env":["API_TOKEN","PLAIN"],"timeoutMs":60000,"stop":{"signal":"SIGTERM","graceMs":10000},"file":"test.yaml","command":["curl","-H","Authorization: ••••••","x=••••••"]}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
 	}

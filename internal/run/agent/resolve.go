@@ -18,8 +18,9 @@ import (
 type Invocation struct {
 	Driver       string
 	Argv         []string
-	Env          []string // complete, sorted by name, each name once
-	Workdir      string   // empty: the run's scratch directory
+	Options      json.RawMessage // for the driver; may be nil
+	Env          []string        // complete, sorted by name, each name once
+	Workdir      string          // empty: the run's scratch directory
 	Config       json.RawMessage
 	MaskedConfig json.RawMessage // Config with secrets masked: what may be shown and stored
 	Secrets      []string        // literal texts to mask in output, longest first
@@ -67,7 +68,7 @@ func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
 	}
 	hidden := secretPaths(d.schema, values)
 	inv := &Invocation{
-		Driver: d.Driver(), Config: jsonText(values), MaskedConfig: jsonText(maskAt(values, hidden)),
+		Driver: d.Kind, Config: jsonText(values), MaskedConfig: jsonText(maskAt(values, hidden)),
 		Secrets: d.staticSecrets(),
 	}
 	for _, path := range hidden {
@@ -79,9 +80,11 @@ func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
 	if inv.Workdir, err = d.resolveWorkdir(lookup); err != nil {
 		return nil, err
 	}
-	if inv.Argv, err = d.resolveArgv(lookup); err != nil {
+	started, err := d.start(lookup)
+	if err != nil {
 		return nil, err
 	}
+	inv.Argv, inv.Options = started.Argv, started.Options
 	if inv.Env, err = d.resolveEnv(values, inv.Config, lookup); err != nil {
 		return nil, err
 	}
@@ -108,26 +111,6 @@ func (d *Definition) resolveWorkdir(lookup func(string) (string, bool)) (string,
 		return "", d.configError(d.workdir.names()[0], "gives the working directory %q, which must be an absolute path, like /srv", clip(dir))
 	}
 	return filepath.Clean(dir), nil
-}
-
-func (d *Definition) resolveArgv(lookup func(string) (string, bool)) ([]string, error) {
-	switch d.Driver() {
-	case DriverBuiltin:
-		return []string{d.executable, "builtin", d.Builtin}, nil
-	case DriverShell:
-		return []string{"/bin/sh", "-c", d.Shell}, nil
-	}
-	argv := make([]string, 0, len(d.command))
-	for i, element := range d.command {
-		text, absent := element.fill(lookup)
-		if i == 0 && (absent || text == "") {
-			return nil, d.configError(element.names()[0], "is the program to run: give it")
-		}
-		if !absent {
-			argv = append(argv, text)
-		}
-	}
-	return argv, nil
 }
 
 func (d *Definition) resolveEnv(values map[string]any, config []byte, lookup func(string) (string, bool)) ([]string, error) {

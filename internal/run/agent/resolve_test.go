@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/claudeops/claudeops/protocol"
+
+	"github.com/claudeops/claudeops/internal/run/kind/builtin"
 )
 
 // newCatalogue opens a catalogue over files, with an environment as a server might have it.
@@ -85,7 +87,7 @@ func TestResolve_server_without_PATH(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inv, err := get(t, c, SystemHealth).Resolve(nil)
+	inv, err := get(t, c, builtin.SystemHealth).Resolve(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,8 +189,8 @@ func TestResolve_drivers(t *testing.T) {
 	t.Parallel()
 	c := newCatalogue(t, map[string]string{"s.yaml": "name: s\nshell: echo $HOME\n"})
 	for name, want := range map[string][]string{
-		"s":          {"/bin/sh", "-c", "echo $HOME"},
-		SystemHealth: {"/usr/bin/claudeops", "builtin", SystemHealth},
+		"s":                  {"/bin/sh", "-c", "echo $HOME"},
+		builtin.SystemHealth: {"/usr/bin/claudeops", "builtin", builtin.SystemHealth},
 	} {
 		inv, err := get(t, c, name).Resolve(nil)
 		if err != nil {

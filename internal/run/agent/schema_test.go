@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/claudeops/claudeops/internal/run/kind/builtin"
 )
 
 // published compiles the schema that editors are given.
@@ -38,6 +41,22 @@ func asJSON(source []byte) (value any, ok bool) {
 	left := maxTreeNodes
 	tree, ok := p.tree(root, "", 0, &left)
 	return plain(tree), ok
+}
+
+var updateSchema = flag.Bool("update-schema", false, "write docs/agent.schema.json anew")
+
+// The file in docs is what editors of definitions in this repository are given.
+func TestSchema_file_is_fresh(t *testing.T) {
+	t.Parallel()
+	const file = "../../../docs/agent.schema.json"
+	if *updateSchema {
+		if err := os.WriteFile(file, SchemaJSON, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept, err := os.ReadFile(file); err != nil || !bytes.Equal(kept, SchemaJSON) {
+		t.Errorf("docs/agent.schema.json is not what the server gives (%v): run `go generate ./internal/run/agent`", err)
+	}
 }
 
 func TestSchema_has_the_parsers_fields(t *testing.T) {
@@ -99,7 +118,7 @@ func TestSchema_agrees_with_the_parser(t *testing.T) {
 	right := map[string]string{
 		"every field":     diskReport,
 		"shell":           "name: a\nshell: echo\nworkdir: '{{x}}'\nparameters: {properties: {x: {type: string}}}\n",
-		"builtin":         string(systemHealth),
+		"builtin":         string(systemHealth()),
 		"no limits":       "name: a\ncommand: [a, 1, true, '']\ntimeout: 0\nstop: {}\nmaxOutput: 1000\nmask: [a, b]\n",
 		"an older schema": "name: a\ncommand: [a]\nparameters: {$schema: 'http://json-schema.org/draft-07/schema#', properties: {x: {type: array, items: [{type: string}]}}}\n",
 	}
@@ -132,7 +151,7 @@ func TestSchema_agrees_with_the_parser(t *testing.T) {
 // definitions that the parser takes and the published schema refuses.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(diskReport))
-	f.Add(systemHealth)
+	f.Add(systemHealth())
 	for _, tt := range wrong {
 		f.Add([]byte(tt.source))
 	}
@@ -212,3 +231,6 @@ func FuzzResolve(f *testing.F) {
 		}
 	})
 }
+
+// systemHealth is the definition of the built-in health check.
+func systemHealth() []byte { return builtin.Kind().Agents[0] }

@@ -3,16 +3,17 @@ package runner
 import (
 	"fmt"
 
+	"github.com/claudeops/claudeops/internal/run/kind"
+	"github.com/claudeops/claudeops/internal/run/kind/kinds"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
-	"github.com/claudeops/claudeops/internal/run/runner/shell"
 )
 
-// driverFor gives the driver that Spec.Driver names. The built-in agents are programs too: this
-// one, started with a subcommand.
+// driverFor gives the driver that Spec.Driver names.
 func driverFor(name string) (driver.Driver, error) {
-	switch name {
-	case "command", "shell", "builtin":
-		return shell.Driver{}, nil
+	all := kinds.All()
+	k, ok := kind.Find(all, name)
+	if !ok {
+		return nil, fmt.Errorf("there is no driver %q; there are %s", name, kind.Either(kind.Names(all), "and"))
 	}
-	return nil, fmt.Errorf("there is no driver %q; there are command, shell and builtin", name)
+	return k.Driver, nil
 }

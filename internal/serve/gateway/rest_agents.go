@@ -10,15 +10,22 @@ import (
 
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/kind"
+	"github.com/claudeops/claudeops/internal/run/kind/kinds"
 	"github.com/claudeops/claudeops/protocol"
 )
 
 // agentBody is a definition in an answer. It marshals itself; AgentView is what the document says.
 type agentBody struct{ *agent.Definition }
 
-// Schema is AgentView's.
+// Schema is AgentView's, and the key of each kind of agent.
 func (agentBody) Schema(r huma.Registry) *huma.Schema {
-	return r.Schema(reflect.TypeFor[AgentView](), true, "Agent")
+	ref := r.Schema(reflect.TypeFor[AgentView](), true, "Agent")
+	properties := r.SchemaFromRef(ref.Ref).Properties
+	for _, k := range kinds.All() {
+		properties[k.Name] = &huma.Schema{Description: k.Title + ": what the definition says, secrets masked. One of the kinds' keys is there."}
+	}
+	return ref
 }
 
 // AgentView describes how a definition marshals.
@@ -26,10 +33,9 @@ type AgentView struct {
 	Name          string          `json:"name" pattern:"^[a-z0-9-]{1,63}$"`
 	Title         string          `json:"title"`
 	Description   string          `json:"description,omitempty"`
-	Driver        string          `json:"driver" doc:"What runs it: command, shell, builtin or claude."`
-	Command       []string        `json:"command,omitempty" doc:"Secrets masked."`
-	Shell         string          `json:"shell,omitempty" doc:"Secrets masked."`
-	Builtin       string          `json:"builtin,omitempty"`
+	Driver        string          `json:"driver" doc:"The kind of agent, as command or claude: the key of the definition that says what is run. The answer has that key beside these, secrets masked."`
+	DriverTitle   string          `json:"driverTitle" doc:"The kind for people, as Claude Code."`
+	Runs          []kind.Row      `json:"runs" nullable:"false" doc:"What is run, for people. Secrets masked."`
 	Parameters    json.RawMessage `json:"parameters" doc:"The JSON Schema that an execution's config is validated against."`
 	Env           []string        `json:"env,omitempty" doc:"The names alone."`
 	Workdir       string          `json:"workdir,omitempty"`

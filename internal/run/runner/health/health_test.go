@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/kind/builtin"
 )
 
 // TestMain is also the program that the catalogue's invocation starts: `… builtin system-health`.
@@ -457,7 +458,7 @@ func invocation(t *testing.T, config string) *agent.Invocation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, ok := c.Get(agent.SystemHealth)
+	d, ok := c.Get(builtin.SystemHealth)
 	if !ok {
 		t.Fatal("the catalogue has no system-health")
 	}

@@ -1,5 +1,5 @@
 import type { AgentDefinition } from "@claudeops/client";
-import { AgentForm, formatBytes, formatDuration, formatUsd, quote, useHub } from "@claudeops/react";
+import { AgentForm, formatBytes, formatDuration, formatUsd, useHub } from "@claudeops/react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { ChevronLeft } from "lucide-react";
@@ -106,15 +106,13 @@ function Definition({ agent }: { agent: AgentDefinition }): ReactNode {
   const text = (name: string): string => (typeof agent[name] === "string" ? (agent[name] as string) : "");
   const number = (name: string): number | undefined =>
     typeof agent[name] === "number" ? (agent[name] as number) : undefined;
-  const command = Array.isArray(agent.command)
-    ? agent.command.map((part) => quote(String(part))).join(" ")
-    : text("shell") || text("builtin");
+  const runs = Array.isArray(agent.runs) ? (agent.runs as { label: string; text: string }[]) : [];
   const stop = agent.stop as { signal?: string; graceMs?: number } | undefined;
   const budget = agent.budget as { usd?: number } | undefined;
   const env = Array.isArray(agent.env) ? agent.env.map(String) : [];
   const rows: [string, ReactNode][] = [["Name", <code key="n">{agent.name}</code>]];
-  if (text("driver")) rows.push(["Driver", text("driver")]);
-  if (command) rows.push(["Runs", <code key="c">{command}</code>]);
+  rows.push(["Kind", text("driverTitle") || text("driver")]);
+  for (const { label, text } of runs) rows.push([label, <code key={label}>{text}</code>]);
   if (text("workdir")) rows.push(["Folder", <code key="w">{text("workdir")}</code>]);
   if (env.length > 0) rows.push(["Environment", <code key="e">{env.join(" ")}</code>]);
   if (number("timeoutMs")) rows.push(["Timeout", formatDuration(number("timeoutMs") ?? 0)]);

@@ -34,8 +34,12 @@ export interface AgentDefinition {
   readonly name: string;
   readonly title?: string;
   readonly description?: string;
-  /** What runs it: `command`, `shell`, `builtin` or `claude`. */
+  /** The kind of agent, as `command` or `claude`: the key of the definition that says what is run. */
   readonly driver?: string;
+  /** The kind for people, as `Claude Code`. */
+  readonly driverTitle?: string;
+  /** What is run, for people. */
+  readonly runs?: readonly { readonly label: string; readonly text: string }[];
   /** A JSON Schema of the config's object. */
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly [field: string]: unknown;

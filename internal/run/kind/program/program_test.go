@@ -1,4 +1,4 @@
-package shell_test
+package program_test
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/logtext"
+	"github.com/claudeops/claudeops/internal/run/kind/program"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/run/runner/logline"
-	"github.com/claudeops/claudeops/internal/run/runner/shell"
 )
 
 // recording is a Session that keeps the events' lines.
@@ -43,7 +43,7 @@ func (r *recording) Progress(percent float64, message string, line []byte) bool 
 
 func open(full bool) (*recording, driver.Agent) {
 	r := &recording{enc: logline.NewEncoder("01hzy3v8k9q2w4e6r8t0y2u4i6"), full: full}
-	return r, shell.Driver{}.Open(driver.Invocation{}, r)
+	return r, program.Driver{}.Open(driver.Invocation{}, r)
 }
 
 func TestLine(t *testing.T) {

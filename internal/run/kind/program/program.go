@@ -1,4 +1,4 @@
-// Package shell drives agents that are ordinary programs: their lines are their log, and on stdout
+// Package program drives agents that are ordinary programs: their lines are their log, and on stdout
 // a few lines are commands to the runner. It knows nothing of processes or journals.
 //
 // A command is a whole line, at its start:
@@ -10,7 +10,7 @@
 // Anything else, malformed commands included, is a plain line. Every event keeps what is needed to
 // give back the very line: data.command names the command in front of the message, and a progress
 // event has the line in data.line.
-package shell
+package program
 
 import (
 	"bytes"

@@ -1,0 +1,19 @@
+// Package kinds lists the kinds of agents there are. A new kind is one package beside this one and
+// one line here.
+package kinds
+
+import (
+	"github.com/claudeops/claudeops/internal/run/kind"
+	"github.com/claudeops/claudeops/internal/run/kind/builtin"
+	"github.com/claudeops/claudeops/internal/run/kind/command"
+	"github.com/claudeops/claudeops/internal/run/kind/script"
+)
+
+// All lists the kinds in the order in which people are told of them.
+func All() []kind.Kind {
+	return []kind.Kind{
+		command.Kind(),
+		script.Kind(),
+		builtin.Kind(),
+	}
+}
