@@ -45,6 +45,9 @@ var RoutePermission = map[string][]string{
 	"GET /api/poll":      {PermNone},
 	"POST /api/messages": {PermNone},
 
+	// The Model Context Protocol: each tool is one of the requests above, with its rule.
+	"POST /mcp": {PermNone},
+
 	// What the program itself does, for whoever looks for a leak or a hot spot.
 	"GET /debug/pprof/": {PermAdmin},
 	"GET /metrics":      {PermSystem},

@@ -27,6 +27,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/agent"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/serve/gateway"
+	"github.com/claudeops/claudeops/internal/serve/mcp"
 	"github.com/claudeops/claudeops/internal/trust/audit"
 	"github.com/claudeops/claudeops/internal/trust/auth"
 	"github.com/claudeops/claudeops/protocol"
@@ -124,6 +125,9 @@ func (a *App) open() (err error) {
 		System: system.New(a.dir.Path()), Assets: c.Assets,
 		BasePath: c.BasePath, AllowedHosts: a.hosts(), AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
 		Limits: c.Limits, Heartbeat: c.Heartbeat, Log: a.log, Version: c.Version,
+		MCP: func(api func(*http.Request, http.ResponseWriter, *http.Request)) http.Handler {
+			return mcp.Handler(api, c.Version, a.log)
+		},
 	})
 	if err != nil {
 		return err

@@ -56,6 +56,17 @@ var doorAssets = fstest.MapFS{
 	"assets/plain.js":           {Data: []byte("console.log(2)")},
 }
 
+// sessionOverMCP answers every message with who its sender is to the REST API.
+func sessionOverMCP(api func(outer *http.Request, w http.ResponseWriter, inner *http.Request)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "/api/session", nil)
+		if err != nil {
+			panic(err)
+		}
+		api(r, w, inner)
+	})
+}
+
 // newDoor opens a door. change, if any, sets options; of what it leaves there are working ones.
 func newDoor(t testing.TB, change func(*Options)) *door {
 	t.Helper()
@@ -65,7 +76,7 @@ func newDoor(t testing.TB, change func(*Options)) *door {
 		t.Fatal(err)
 	}
 	d.supervisor, d.keeper = newBookkeeper(store), &constantKeeper{}
-	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Retention: d.keeper, Space: d.keeper, Assets: doorAssets, Version: "1.2.3"}
+	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Retention: d.keeper, Space: d.keeper, Assets: doorAssets, Version: "1.2.3", MCP: sessionOverMCP}
 	if change != nil {
 		change(&opts)
 	}

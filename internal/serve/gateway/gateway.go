@@ -110,6 +110,8 @@ type Options struct {
 	Sealer func() sealer.Stats
 	// Log gets what an operator should know. Nil: nothing is logged.
 	Log *slog.Logger
+	// MCP makes the handler of /mcp, which calls the REST API through what it is given. Nil: there is none.
+	MCP func(api func(outer *http.Request, w http.ResponseWriter, inner *http.Request)) http.Handler
 	// Version is what the server calls itself. Empty: "dev".
 	Version string
 }
@@ -207,6 +209,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerStreams()
 	g.registerSearch()
 	g.registerRetention()
+	g.registerMCP()
 	for pattern, handler := range g.liveRoutes() {
 		if strings.HasPrefix(pattern, "GET ") {
 			handler = withoutDeadlines(handler)
@@ -342,12 +345,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // pattern is the route that the request's path has for a method, or none. The page takes every path
-// but those of the API.
+// but those that programs use.
 func (g *Gateway) pattern(r *http.Request, method string) string {
 	probe := *r
 	probe.Method = method
 	_, pattern := g.mux.Handler(&probe)
-	if pattern == "GET /" && (r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/")) {
+	if pattern == "GET /" && (r.URL.Path == "/api" || r.URL.Path == "/mcp" || strings.HasPrefix(r.URL.Path, "/api/")) {
 		return ""
 	}
 	return pattern

@@ -140,7 +140,7 @@ func (g *Gateway) createExecution(ctx context.Context, in *createRequest) (*crea
 	p := principalOf(ctx)
 	rec, existing, err := g.opts.Supervisor.Execute(ctx, supervisor.Request{
 		AgentType: in.Body.AgentType, Config: json.RawMessage(in.Body.Config), IdempotencyKey: key,
-		Trigger: execution.Trigger{Kind: triggerKind(exchangeOf(ctx).r.UserAgent(), p), User: p.ID},
+		Trigger: execution.Trigger{Kind: restTrigger(ctx, p), User: p.ID},
 	})
 	g.auditREST(ctx, p, audit.Entry{Action: "execution.create", Target: rec.ExecutionID, Detail: "agent " + quoted(in.Body.AgentType)}, err)
 	if err != nil {
@@ -229,6 +229,14 @@ func (g *Gateway) listExecutions(ctx context.Context, in *listQuery) (*listAnswe
 	return out, nil
 }
 
+// restTrigger says what started an execution that came over REST, or over what was turned into it.
+func restTrigger(ctx context.Context, p auth.Principal) string {
+	if via := viaOf(ctx); via != "rest" {
+		return via
+	}
+	return triggerKind(exchangeOf(ctx).r.UserAgent(), p)
+}
+
 // triggerKind says what started an execution: the page keeps a session, the command line says its
 // name, everything else is a program of somebody's.
 func triggerKind(userAgent string, p auth.Principal) string {
@@ -244,7 +252,7 @@ func triggerKind(userAgent string, p auth.Principal) string {
 
 // auditREST records a mutation that came over REST, with how it went.
 func (g *Gateway) auditREST(ctx context.Context, p auth.Principal, e audit.Entry, err error) {
-	e.Actor, e.Kind, e.Address, e.Via = p.ID, p.Kind, auth.PeerOf(ctx).Address, "rest"
+	e.Actor, e.Kind, e.Address, e.Via = p.ID, p.Kind, auth.PeerOf(ctx).Address, viaOf(ctx)
 	e.Outcome = outcome(err)
 	g.opts.Audit.Record(ctx, e)
 }
