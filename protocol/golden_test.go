@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -325,11 +324,11 @@ func checkTime(t *testing.T, line []byte) {
 	if err := json.Unmarshal(line, &e); err != nil {
 		t.Fatal(err)
 	}
-	var at execution.Time
+	var at protocol.Time
 	if err := json.Unmarshal(e.Timestamp, &at); err != nil {
 		t.Errorf("timestamp %s: %v", e.Timestamp, err)
 	} else if again, _ := at.MarshalJSON(); !bytes.Equal(again, e.Timestamp) {
-		t.Errorf("timestamp %s is not written in the form %s", e.Timestamp, execution.TimeFormat)
+		t.Errorf("timestamp %s is not written in the form %s", e.Timestamp, protocol.TimeFormat)
 	}
 }
 
@@ -357,7 +356,7 @@ func sameInstants(v any) any {
 		}
 	case string:
 		if at, err := time.Parse(time.RFC3339Nano, v); err == nil {
-			return at.UTC().Format(execution.TimeFormat)
+			return at.UTC().Format(protocol.TimeFormat)
 		}
 	}
 	return v

@@ -10,8 +10,6 @@ package protocol
 import (
 	"encoding/json"
 	"time"
-
-	"github.com/claudeops/claudeops/internal/execution"
 )
 
 // Version is what the connection message announces.
@@ -22,19 +20,6 @@ const Subprotocol = "claudeops.v1"
 
 // Greeting is the message field of connection.
 const Greeting = "Connected to Agent Runner"
-
-// The vocabulary that messages carry.
-type (
-	Event   = execution.Event
-	Record  = execution.Record
-	Status  = execution.Status
-	Reason  = execution.Reason
-	Cursor  = execution.Cursor
-	Trigger = execution.Trigger
-	Tokens  = execution.Tokens
-	Level   = execution.Level
-	Stream  = execution.Stream
-)
 
 // Client-to-server message types.
 const (
@@ -53,7 +38,7 @@ const (
 	TypePing                  = "ping"
 )
 
-// Server-to-client message types that are not journaled. Those that are stand in package execution.
+// Server-to-client message types that are not journaled. Those that are stand in event.go.
 const (
 	TypeConnection         = "connection"
 	TypeAck                = "ack"
@@ -108,14 +93,14 @@ type Request struct {
 
 // Connection is the server's first message.
 type Connection struct {
-	Type         string         `json:"type"`
-	Message      string         `json:"message"`
-	Protocol     int            `json:"protocol"`
-	ConnectionID string         `json:"connectionId"`
-	ServerTime   execution.Time `json:"serverTime"`
-	Heartbeat    Heartbeat      `json:"heartbeat"`
-	Limits       Limits         `json:"limits"`
-	User         User           `json:"user"`
+	Type         string    `json:"type"`
+	Message      string    `json:"message"`
+	Protocol     int       `json:"protocol"`
+	ConnectionID string    `json:"connectionId"`
+	ServerTime   Time      `json:"serverTime"`
+	Heartbeat    Heartbeat `json:"heartbeat"`
+	Limits       Limits    `json:"limits"`
+	User         User      `json:"user"`
 }
 
 // Heartbeat says how often the server pings, and after how long without any sign it hangs up.
@@ -189,13 +174,13 @@ type ExecutionsSnapshot struct {
 // Match is one event that a search found. Ranges are [start, end) in UTF-16 code units of message,
 // so that a browser can mark them as they are.
 type Match struct {
-	ExecutionID string          `json:"executionId,omitempty"` // only in searches across executions
-	Seq         uint64          `json:"seq"`
-	Ranges      [][2]int        `json:"ranges"`
-	Timestamp   *execution.Time `json:"timestamp,omitempty"`
-	Level       Level           `json:"level,omitempty"`
-	Stream      Stream          `json:"stream,omitempty"`
-	Message     string          `json:"message,omitempty"`
+	ExecutionID string   `json:"executionId,omitempty"` // only in searches across executions
+	Seq         uint64   `json:"seq"`
+	Ranges      [][2]int `json:"ranges"`
+	Timestamp   *Time    `json:"timestamp,omitempty"`
+	Level       Level    `json:"level,omitempty"`
+	Stream      Stream   `json:"stream,omitempty"`
+	Message     string   `json:"message,omitempty"`
 }
 
 // LogsMatches carries matches as they are found; several may answer one search, then its ack.
@@ -212,13 +197,13 @@ type LogsMatches struct {
 
 // SystemStatus is a sample of the host. Sizes are bytes, shares percent.
 type SystemStatus struct {
-	Type       string         `json:"type"`
-	Timestamp  execution.Time `json:"timestamp"`
-	CPU        float64        `json:"cpu"`
-	Memory     Usage          `json:"memory"`
-	Disk       DiskUsage      `json:"disk"`
-	Load       [3]float64     `json:"load"` // 1, 5 and 15 minutes
-	Executions Executions     `json:"executions"`
+	Type       string     `json:"type"`
+	Timestamp  Time       `json:"timestamp"`
+	CPU        float64    `json:"cpu"`
+	Memory     Usage      `json:"memory"`
+	Disk       DiskUsage  `json:"disk"`
+	Load       [3]float64 `json:"load"` // 1, 5 and 15 minutes
+	Executions Executions `json:"executions"`
 }
 
 // Usage is how much of something is taken.
@@ -261,7 +246,7 @@ type Pong struct {
 	Type       string          `json:"type"`
 	ID         string          `json:"id,omitempty"`
 	Timestamp  json.RawMessage `json:"timestamp,omitempty"`
-	ServerTime execution.Time  `json:"serverTime"`
+	ServerTime Time            `json:"serverTime"`
 }
 
 // Limits tells a client what the server allows. 0 means no limit of ours.

@@ -1,7 +1,5 @@
 package protocol
 
-import "github.com/claudeops/claudeops/internal/execution"
-
 // Spec says which fields of a union struct one message type uses, beside type (and, for events,
 // executionId, seq and timestamp; for requests, the optional id).
 type Spec struct {
@@ -13,18 +11,20 @@ type Spec struct {
 
 // EventSpecs describes every journaled event type; the fields are those of Event.
 var EventSpecs = []Spec{
-	{execution.TypeQueued, "The execution was accepted. Always seq 1.", []string{"agentType", "config", "trigger"}, nil},
-	{execution.TypeStarted, "The agent's process runs.", []string{"agentType", "command", "workdir", "pid", "host"}, nil},
-	{execution.TypeLog, "One line of output, or something the agent's driver says. partial: no newline followed; the line goes on in that stream's next log event, or ended with the program. raw: the original bytes, only when they were not UTF-8.", []string{"level", "stream", "message"}, []string{"partial", "raw", "data"}},
-	{execution.TypeProgress, "How far the agent says it is, in percent.", []string{"progress"}, []string{"message"}},
-	{execution.TypeCost, "What the execution has cost so far, in USD.", []string{"usd", "tokens", "model", "estimated"}, nil},
-	{execution.TypeApproval, "The agent asks before it uses a tool.", []string{"requestId", "tool", "input", "expiresAt"}, nil},
-	{execution.TypeApproved, "An approval was given.", []string{"requestId", "by"}, nil},
-	{execution.TypeDenied, "An approval was refused, or expired.", []string{"requestId", "by"}, nil},
-	{execution.TypeTruncated, "Output past the limit (bytes) is no longer recorded.", []string{"droppedLines", "droppedBytes", "limit"}, nil},
-	{execution.TypeCompleted, "The agent ended well. Always the last event.", []string{"cost", "exitCode", "durationMs", "processesReaped"}, []string{"result"}},
-	{execution.TypeFailed, "The agent failed; reason says how. Always the last event.", []string{"error", "reason", "cost", "durationMs", "processesReaped"}, []string{"exitCode", "signal", "result"}},
-	{execution.TypeCancelled, "Somebody stopped the execution. Always the last event.", []string{"by", "cost", "durationMs", "processesReaped"}, []string{"reason", "exitCode", "signal", "result"}},
+	{TypeQueued, "The execution was accepted. Always seq 1.", []string{"agentType", "config", "trigger"}, []string{"startedBy", "tags", "parent", "attempt", "notBefore"}},
+	{TypeStarted, "The agent's process runs.", []string{"agentType", "command", "workdir", "pid", "host"}, []string{"worker"}},
+	{TypeLog, "One line of output, or something the agent's driver says. partial: no newline followed; the line goes on in that stream's next log event, or ended with the program. raw: the original bytes, only when they were not UTF-8.", []string{"level", "stream", "message"}, []string{"partial", "raw", "data"}},
+	{TypeProgress, "How far the agent says it is, in percent.", []string{"progress"}, []string{"message"}},
+	{TypeSession, "The agent has begun, or gone on with, a session of its own.", []string{"sessionId", "agent"}, nil},
+	{TypeCost, "What the execution has cost so far, in USD.", []string{"usd", "tokens", "model", "estimated"}, []string{"models", "notional", "reported"}},
+	{TypeApproval, "The agent asks before it uses a tool, or asks a question.", []string{"requestId", "tool", "input", "expiresAt"}, []string{"kind", "title", "options"}},
+	{TypeApproved, "An approval was given.", []string{"requestId", "by"}, []string{"scope", "reason", "via"}},
+	{TypeDenied, "An approval was refused, or expired, or the agent withdrew it.", []string{"requestId", "by"}, []string{"scope", "reason", "via"}},
+	{TypeExecutionInput, "Somebody has sent text to the agent.", []string{"text", "by"}, nil},
+	{TypeTruncated, "Output past the limit (bytes) is no longer recorded.", []string{"droppedLines", "droppedBytes", "limit"}, nil},
+	{TypeCompleted, "The agent ended well. Always the last event.", []string{"cost", "exitCode", "durationMs", "processesReaped"}, []string{"result", "artifacts", "survivors"}},
+	{TypeFailed, "The agent failed; reason says how. Always the last event.", []string{"error", "reason", "cost", "durationMs", "processesReaped"}, []string{"exitCode", "signal", "resetsAt", "result", "artifacts", "survivors"}},
+	{TypeCancelled, "Somebody stopped the execution. Always the last event.", []string{"by", "cost", "durationMs", "processesReaped"}, []string{"reason", "exitCode", "signal", "result", "artifacts", "survivors"}},
 }
 
 // RequestSpecs describes every client message; the fields are those of Request.

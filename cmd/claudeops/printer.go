@@ -40,6 +40,10 @@ func (c *command) newPrinter() *printer {
 func (p *printer) event(e *protocol.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if e.Terminal() {
+		p.end(e)
+		return
+	}
 	switch e.Type {
 	case execution.TypeLog:
 		p.log(e)
@@ -57,8 +61,6 @@ func (p *printer) event(e *protocol.Event) {
 		p.noteLocked(dim, "✓", "approved by "+e.By)
 	case execution.TypeDenied:
 		p.noteLocked(yellow, "✕", "denied by "+e.By)
-	case execution.TypeCompleted, execution.TypeFailed, execution.TypeCancelled:
-		p.end(e)
 	}
 }
 

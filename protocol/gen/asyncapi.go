@@ -151,6 +151,9 @@ func valueSchema(v value) ordered {
 		}
 		return s
 	case mapKind:
+		if v.elem != nil {
+			return ordered{{"type", "object"}, {"additionalProperties", valueSchema(*v.elem)}}
+		}
 		return ordered{{"type", "object"}, {"additionalProperties", true}}
 	case objectKind:
 		return reference("schemas", v.name)

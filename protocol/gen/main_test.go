@@ -58,7 +58,7 @@ func TestModel_Whole(t *testing.T) {
 			have[msg.wire], names[msg.name] = true, true
 		}
 	}
-	for _, wire := range typeConstants(t, filepath.Join(root, "protocol/protocol.go"), filepath.Join(root, "internal/execution/event.go")) {
+	for _, wire := range typeConstants(t, filepath.Join(root, "protocol/protocol.go"), filepath.Join(root, "protocol/event.go")) {
 		if !have[wire] {
 			t.Errorf("%s is in no list: EventSpecs, RequestSpecs, or serverMessages of the generator", wire)
 		}

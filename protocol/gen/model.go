@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -25,7 +24,7 @@ const (
 	boolKind
 	arrayKind
 	objectKind // an object with a name of its own
-	mapKind    // an object whose keys are the user's
+	mapKind    // an object whose keys are the user's; its values have the type elem, or any where that is nil
 	enumKind
 )
 
@@ -94,10 +93,18 @@ var serverMessages = []struct {
 // sharedNames gives the structs that messages are made of a name outside Go. A struct that is
 // missing here stops the generator.
 var sharedNames = map[reflect.Type]string{
-	reflect.TypeFor[execution.Record]():    "ExecutionRecord",
-	reflect.TypeFor[execution.Trigger]():   "Trigger",
-	reflect.TypeFor[execution.Tokens]():    "Tokens",
-	reflect.TypeFor[execution.Cursor]():    "Cursor",
+	reflect.TypeFor[protocol.Record]():  "ExecutionRecord",
+	reflect.TypeFor[protocol.Trigger](): "Trigger",
+	reflect.TypeFor[protocol.Tokens]():  "Tokens",
+	reflect.TypeFor[protocol.Cursor]():  "Cursor",
+
+	reflect.TypeFor[protocol.PendingApproval](): "PendingApproval",
+	reflect.TypeFor[protocol.ApprovalOption]():  "ApprovalOption",
+	reflect.TypeFor[protocol.Relative]():        "Relative",
+	reflect.TypeFor[protocol.ModelCost]():       "ModelCost",
+	reflect.TypeFor[protocol.Survivor]():        "Survivor",
+	reflect.TypeFor[protocol.Artifact]():        "Artifact",
+
 	reflect.TypeFor[protocol.Heartbeat]():  "Heartbeat",
 	reflect.TypeFor[protocol.Limits]():     "Limits",
 	reflect.TypeFor[protocol.User]():       "User",
@@ -109,13 +116,18 @@ var sharedNames = map[reflect.Type]string{
 
 // enumNames gives the string types a name outside Go.
 var enumNames = map[reflect.Type]string{
-	reflect.TypeFor[execution.Status](): "Status",
-	reflect.TypeFor[execution.Level]():  "Level",
-	reflect.TypeFor[execution.Stream](): "Stream",
-	reflect.TypeFor[execution.Reason](): "FailureReason",
-	reflect.TypeFor[protocol.Code]():    "ErrorCode",
+	reflect.TypeFor[protocol.Status](): "Status",
+	reflect.TypeFor[protocol.Level]():  "Level",
+	reflect.TypeFor[protocol.Stream](): "Stream",
+	reflect.TypeFor[protocol.Reason](): "FailureReason",
+	reflect.TypeFor[protocol.Code]():   "ErrorCode",
 
 	reflect.TypeFor[protocol.DiskState](): "DiskState",
+
+	reflect.TypeFor[protocol.ApprovalKind]():  "ApprovalKind",
+	reflect.TypeFor[protocol.ApprovalScope](): "ApprovalScope",
+	reflect.TypeFor[protocol.ApprovalVia]():   "ApprovalVia",
+	reflect.TypeFor[protocol.Why]():           "Why",
 }
 
 // narrowed gives fields whose Go type is wider than what the wire holds their true type, by
@@ -127,7 +139,7 @@ var narrowed = map[string]value{
 	"decision":                       {kind: enumKind, values: []string{"allow", "deny"}},
 	"direction":                      {kind: enumKind, values: []string{"next", "previous"}},
 	"onDisconnect":                   {kind: enumKind, values: []string{"continue", "cancel"}},
-	execution.TypeFailed + ".reason": {kind: enumKind, name: "FailureReason"},
+	protocol.TypeFailed + ".reason":  {kind: enumKind, name: "FailureReason"},
 	protocol.TypeLogsGap + ".reason": {kind: enumKind, values: []string{"damaged", "retention"}},
 }
 
@@ -257,7 +269,7 @@ func (b *builder) value(t reflect.Type) value {
 	switch t {
 	case reflect.TypeFor[json.RawMessage]():
 		return value{kind: anyKind}
-	case reflect.TypeFor[time.Time](), reflect.TypeFor[execution.Time]():
+	case reflect.TypeFor[time.Time](), reflect.TypeFor[protocol.Time]():
 		return value{kind: timeKind}
 	case reflect.TypeFor[protocol.Seq]():
 		return value{kind: integerKind, unsigned: true}
@@ -288,6 +300,9 @@ func (b *builder) value(t reflect.Type) value {
 			v.length = t.Len()
 		}
 		return v
+	case reflect.Map:
+		elem := b.value(t.Elem())
+		return value{kind: mapKind, elem: &elem}
 	case reflect.Struct:
 		if name, ok := sharedNames[t]; ok {
 			return value{kind: objectKind, name: name}

@@ -130,6 +130,9 @@ func plainType(v value) string {
 		}
 		return "[" + plainType(*v.elem) + "]"
 	case mapKind:
+		if v.elem != nil {
+			return "object of " + plainType(*v.elem)
+		}
 		return "object"
 	case objectKind:
 		return v.name

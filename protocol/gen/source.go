@@ -35,28 +35,26 @@ type source struct {
 	closings    []constant
 }
 
-// readSource parses the two packages that hold the vocabulary.
+// readSource parses package protocol.
 func readSource(root string) (*source, error) {
 	s := &source{structs: map[string]structDoc{}, enums: map[string]enumDoc{}}
 	s.permissions = enum{name: "Permission", doc: "What a credential may do; admin implies the others."}
-	for _, dir := range []string{"internal/execution", "protocol"} {
-		paths, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+	paths, err := filepath.Glob(filepath.Join(root, "protocol", "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
 		if err != nil {
 			return nil, err
 		}
-		for _, path := range paths {
-			if strings.HasSuffix(path, "_test.go") {
-				continue
-			}
-			parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
-			if err != nil {
-				return nil, err
-			}
-			for _, d := range parsed.Decls {
-				if g, ok := d.(*ast.GenDecl); ok {
-					if err := s.read(g); err != nil {
-						return nil, fmt.Errorf("%s: %w", path, err)
-					}
+		for _, d := range parsed.Decls {
+			if g, ok := d.(*ast.GenDecl); ok {
+				if err := s.read(g); err != nil {
+					return nil, fmt.Errorf("%s: %w", path, err)
 				}
 			}
 		}

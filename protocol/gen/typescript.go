@@ -47,6 +47,13 @@ func typescript(m *model) []byte {
 	union(&b, "ServerMessage", "What a server sends that is not journaled.", m.server)
 	union(&b, "ClientMessage", "What a client sends.", m.client)
 
+	b.WriteString("/** The types of the events that end an execution, and the status in which each leaves it. */\nexport const endings = {\n")
+	for _, e := range m.events {
+		if status := protocol.StatusAfter(e.wire); status != "" {
+			fmt.Fprintf(&b, "  %q: %q,\n", e.wire, status)
+		}
+	}
+	b.WriteString("} as const satisfies Readonly<Record<string, Status>>;\n\n")
 	b.WriteString("/**\n * The fields of what a server sends and what they hold: `s` string, `n` number, `b` boolean, `a` array,\n")
 	b.WriteString(" * `o` object, `x` anything, or the name of another shape (`[]` after it: an array of those); `?` at the\n")
 	b.WriteString(" * end when the field may be missing. Types stand under their name on the wire.\n */\n")
@@ -115,6 +122,9 @@ func tsType(v value) string {
 	case boolKind:
 		return "boolean"
 	case mapKind:
+		if v.elem != nil {
+			return "Readonly<Record<string, " + tsType(*v.elem) + ">>"
+		}
 		return "Readonly<Record<string, unknown>>"
 	case objectKind:
 		return v.name

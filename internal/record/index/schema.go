@@ -15,7 +15,7 @@ import (
 
 // schemaVersion is kept in the file's user_version. A file of any other version is rebuilt, never
 // migrated: the journals hold everything.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // The columns are what lists filter, sort and sum by; record is the whole record as JSON. It comes
 // last so that scans over the others need not touch its pages. Ids sort by creation.

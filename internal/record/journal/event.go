@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Every writer of events puts the fields in the order {"type":…,"executionId":…,"seq":…,"timestamp":…
@@ -114,15 +115,13 @@ func decodeHead(line []byte) (head, bool) {
 	return head{fields.Type, fields.ExecutionID, fields.Seq, at}, true
 }
 
-var knownTypes = [...]string{
-	execution.TypeLog, execution.TypeQueued, execution.TypeStarted, execution.TypeProgress, execution.TypeCost,
-	execution.TypeApproval, execution.TypeApproved, execution.TypeDenied, execution.TypeTruncated,
-	execution.TypeCompleted, execution.TypeFailed, execution.TypeCancelled,
-}
-
+// knownType gives a type of the contract without allocating.
 func knownType(eventType []byte) string {
-	for _, known := range &knownTypes {
-		if string(eventType) == known {
+	if string(eventType) == execution.TypeLog {
+		return execution.TypeLog // nearly all are
+	}
+	for i := range protocol.EventSpecs {
+		if known := protocol.EventSpecs[i].Type; string(eventType) == known {
 			return known
 		}
 	}

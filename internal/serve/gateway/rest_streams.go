@@ -18,6 +18,7 @@ import (
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/record/logtext"
+	"github.com/claudeops/claudeops/internal/serve/feed"
 	"github.com/claudeops/claudeops/internal/trust/auth"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -281,14 +282,7 @@ func (s *restStream) remember(lines []byte) {
 }
 
 // ended reports whether the last line seen is the event that ends every execution.
-func (s *restStream) ended() bool {
-	for _, end := range []string{execution.TypeCompleted, execution.TypeFailed, execution.TypeCancelled} {
-		if bytes.HasPrefix(s.lastType, []byte(`{"type":"`+end+`"`)) {
-			return true
-		}
-	}
-	return false
-}
+func (s *restStream) ended() bool { return feed.EndsExecution(s.lastType) }
 
 // follow copies what there is and what comes, until the event that ends the execution.
 func (s *restStream) follow() error {

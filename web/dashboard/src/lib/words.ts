@@ -1,4 +1,4 @@
-import type { AgentDefinition, ExecutionRecord } from "@claudeops/client";
+import type { AgentDefinition, ExecutionRecord, FailureReason } from "@claudeops/client";
 import { fieldsOf, formatPlural, formatUsd, type Tone, triggerPlace } from "@claudeops/react";
 
 /** What a run came to: its status, or what a health report found. */
@@ -16,13 +16,19 @@ export function reportStatus(result: unknown): "healthy" | "warning" | "critical
   return word === "healthy" || word === "warning" || word === "critical" ? word : null;
 }
 
-const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<FailureReason, string>> = {
+  exit_code: "ended with an exit code",
+  signal: "ended by a signal",
   timeout: "took longer than allowed",
   idle_timeout: "was silent for longer than allowed",
+  stalled: "stopped answering",
   budget_exceeded: "cost more than allowed",
+  usage_limit: "the account's usage limit was met",
   out_of_memory: "ran out of memory",
   spawn_failed: "could not be started",
   runner_lost: "its runner was lost",
+  worker_lost: "its worker was lost",
+  approval_expired: "an approval was not given in time",
   host_restarted: "the machine was restarted",
   agent_error: "the agent reported failure",
 };
@@ -64,7 +70,7 @@ export function failure(record: ExecutionRecord): string {
       ? `exit ${record.exitCode}`
       : record.reason === "signal"
         ? `ended by ${record.signal || "a signal"}`
-        : (REASONS[record.reason ?? ""] ?? record.reason ?? "");
+        : (REASONS[record.reason as FailureReason] ?? record.reason ?? "");
   const error = record.error ?? "";
   if (what === "" || (record.exitCode !== undefined && error.includes(`exit code ${record.exitCode}`)))
     return error;

@@ -1,5 +1,6 @@
 import { backoffMs } from "./backoff.js";
 import { type ClaudeOpsError, RequestError } from "./errors.js";
+import { isTerminal } from "./fold.js";
 import { isSeq } from "./frame.js";
 import type { ExecutionRecord, FailedEvent, LogsGapMessage, LogsSubscribedMessage } from "./protocol.gen.js";
 import { call } from "./report.js";
@@ -434,12 +435,4 @@ function endOf(record: ExecutionRecord): TerminalEvent {
         reason: (record.reason ?? "agent_error") as FailedEvent["reason"],
       };
   }
-}
-
-export function isTerminal(event: { type: string }): event is TerminalEvent {
-  return (
-    event.type === "execution:completed" ||
-    event.type === "execution:failed" ||
-    event.type === "execution:cancelled"
-  );
 }

@@ -34,6 +34,34 @@ export const closeCodes = {
   rateLimited: 4429,
 } as const;
 
+/** What an agent asks for. */
+export type ApprovalKind =
+  /** leave to use a tool */
+  | "tool"
+  /** an answer, usually one of the options */
+  | "question";
+
+/** How far an answer reaches. */
+export type ApprovalScope =
+  /** this request */
+  | "once"
+  /** and the same tool with the same input for the rest of the execution */
+  | "run";
+
+/** The way by which an approval was answered. */
+export type ApprovalVia =
+  | "page"
+  | "cli"
+  | "api"
+  /** a link in a notification */
+  | "link"
+  /** the definition's approvalRules */
+  | "rule"
+  /** nobody answered in time */
+  | "expiry"
+  /** the agent withdrew the request */
+  | "agent";
+
 /** Says whether there is room for what is to be recorded. */
 export type DiskState =
   /** there is room */
@@ -74,22 +102,30 @@ export type ErrorCode =
 export type FailureReason =
   /** the agent ended with a code other than 0 */
   | "exit_code"
-  /** a signal we did not send ended it */
+  /** a signal that was not the server's ended it */
   | "signal"
   /** the whole run took longer than allowed */
   | "timeout"
   /** no output for longer than allowed */
   | "idle_timeout"
+  /** the agent's protocol stood still: no message, no tool in flight, no CPU used */
+  | "stalled"
   /** it cost more than allowed */
   | "budget_exceeded"
+  /** the account's usage limit is met; resetsAt says until when */
+  | "usage_limit"
   /** the kernel's OOM killer ended it */
   | "out_of_memory"
   /** it could not be started */
   | "spawn_failed"
   /** its runner died; what ran was killed */
   | "runner_lost"
+  /** its worker did not come back in time */
+  | "worker_lost"
   /** the machine was restarted under it */
   | "host_restarted"
+  /** the agent ended because an approval was not given in time */
+  | "approval_expired"
   /** the agent itself reported failure */
   | "agent_error";
 
@@ -117,11 +153,37 @@ export type Status =
   | "failed"
   | "cancelled";
 
-/** Where a log event came from. Agent is what the runner or a driver says of the agent. */
+/** Where a log event came from. */
 export type Stream =
   | "stdout"
   | "stderr"
   | "agent";
+
+/** Says how a child execution came from its parent. */
+export type Why =
+  /** the parent failed and is tried again */
+  | "retry"
+  /** the parent's definition starts it when the parent has ended */
+  | "after"
+  /** it is the next turn of the parent's session */
+  | "continue"
+  /** the parent's agent started it */
+  | "call";
+
+/** One of the answers a question offers. */
+export interface ApprovalOption {
+  readonly label: string;
+  readonly description?: string;
+}
+
+/** A file that an execution leaves for people. */
+export interface Artifact {
+  /** relative to the working directory */
+  readonly path: string;
+  /** bytes */
+  readonly size: number;
+  readonly modifiedAt: string;
+}
 
 /** The last event a reader has seen of one execution. Seq 0 is before the first event. */
 export interface Cursor {
@@ -160,6 +222,8 @@ export interface ExecutionRecord {
   /** seq of the last event known when the record was made */
   readonly head: number;
   readonly queuedAt: string;
+  /** it waits in the queue until then */
+  readonly notBefore?: string;
   readonly startedAt?: string;
   readonly endedAt?: string;
   /** start to end; 0 while it runs */
@@ -169,29 +233,55 @@ export interface ExecutionRecord {
   /** 0–100 */
   readonly progress?: number;
   readonly progressMessage?: string;
-  /** USD so far */
+  /** the agent's own name of its conversation */
+  readonly sessionId?: string;
+  readonly sessionAgent?: string;
+  /** oldest first */
+  readonly pendingApprovals?: readonly PendingApproval[];
+  /** USD so far, in whole millionths */
   readonly cost: number;
   readonly costEstimated?: boolean;
+  /** a subscription pays for it: nobody is charged this amount */
+  readonly costNotional?: boolean;
+  /** false: the agent reports no cost; absent: no event has told of cost */
+  readonly costReported?: boolean;
   readonly tokens?: Tokens;
   readonly model?: string;
+  /** cost and tokens by model */
+  readonly models?: Readonly<Record<string, ModelCost>>;
   readonly exitCode?: number;
   readonly signal?: string;
   /** a Reason when failed, the caller's words when cancelled */
   readonly reason?: string;
+  /** when the account's usage limit ends */
+  readonly resetsAt?: string;
   readonly error?: string;
   readonly cancelledBy?: string;
   readonly processesReaped: number;
+  /** processes that could not be ended */
+  readonly survivors?: readonly Survivor[];
   readonly result?: unknown;
+  readonly artifacts?: readonly Artifact[];
   /** secrets masked */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly trigger: Trigger;
+  /** the user, or the name of the API key */
+  readonly startedBy?: string;
+  readonly tags?: readonly string[];
+  /** of a retried execution: 2 for the first retry */
+  readonly attempt?: number;
+  readonly parent?: Relative;
+  /** oldest first; only where one execution is asked for */
+  readonly children?: readonly Relative[];
   readonly command?: readonly string[];
   readonly workdir?: string;
   readonly host?: string;
+  /** the worker it runs on; absent when the server runs it itself */
+  readonly worker?: string;
   readonly pid?: number;
   readonly droppedLines?: number;
   readonly droppedBytes?: number;
-  /** why nothing is started now, for people; empty when it only waits for its turn */
+  /** why it is not started now, for people; empty when it only waits for its turn */
   readonly queueReason?: string;
   /** retention leaves it alone */
   readonly pinned?: boolean;
@@ -227,6 +317,32 @@ export interface Limits {
   readonly defaultSystemIntervalMs: number;
 }
 
+/** One model's part of an execution's cost. */
+export interface ModelCost {
+  readonly usd: number;
+  readonly tokens: Tokens;
+}
+
+/** Something that an agent asks for and nobody has answered. */
+export interface PendingApproval {
+  readonly requestId: string;
+  /** of the event that asks */
+  readonly seq: number;
+  readonly askedAt: string;
+  readonly expiresAt?: string;
+  readonly kind: ApprovalKind;
+  readonly title?: string;
+  readonly tool?: string;
+  readonly input?: unknown;
+  readonly options?: readonly ApprovalOption[];
+}
+
+/** Another execution that this one belongs to. */
+export interface Relative {
+  readonly executionId: string;
+  readonly why: Why;
+}
+
 /** One event that a search found. Ranges are [start, end) in UTF-16 code units of message, so that a browser can mark them as they are. */
 export interface SearchMatch {
   /** only in searches across executions */
@@ -239,18 +355,34 @@ export interface SearchMatch {
   readonly message?: string;
 }
 
-/** Counts a model's tokens. */
-export interface Tokens {
-  readonly input: number;
-  readonly output: number;
-  readonly cacheRead: number;
-  readonly cacheWrite: number;
+/** A process that could not be ended. */
+export interface Survivor {
+  readonly pid: number;
+  readonly command: string;
 }
 
-/** Says who or what started an execution. Kind is "page", "cli", "api" or "ws". */
+/** Counts a model's tokens. No token is counted in two of the kinds. */
+export interface Tokens {
+  /** not cached */
+  readonly input: number;
+  /** thinking included */
+  readonly output: number;
+  /** read from the cache */
+  readonly cacheRead: number;
+  /** written to the cache, for five minutes or for an hour */
+  readonly cacheWrite: number;
+  /** the part of cacheWrite that was written for an hour */
+  readonly cacheWrite1h?: number;
+}
+
+/** Says who or what started an execution. */
 export interface Trigger {
+  /** page, cli, api, schedule, hook, after, retry, continue, mcp or agent; older executions also have ws */
   readonly kind: string;
+  /** on whose behalf */
   readonly user: string;
+  /** of a schedule that somebody had run out of turn */
+  readonly manual?: boolean;
 }
 
 /** How much of something is taken. */
@@ -276,6 +408,14 @@ export interface QueuedEvent {
   readonly agentType: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly trigger: Trigger;
+  /** the user, or the name of the API key; absent when it is trigger.user */
+  readonly startedBy?: string;
+  readonly tags?: readonly string[];
+  readonly parent?: Relative;
+  /** of a retried execution: 2 for the first retry */
+  readonly attempt?: number;
+  /** it waits in the queue until then */
+  readonly notBefore?: string;
 }
 
 /** The agent's process runs. */
@@ -290,6 +430,8 @@ export interface StartedEvent {
   readonly workdir: string;
   readonly pid: number;
   readonly host: string;
+  /** the worker it runs on; absent when the server runs it itself */
+  readonly worker?: string;
 }
 
 /** One line of output, or something the agent's driver says. partial: no newline followed; the line goes on in that stream's next log event, or ended with the program. raw: the original bytes, only when they were not UTF-8. */
@@ -320,6 +462,19 @@ export interface ProgressEvent {
   readonly message?: string;
 }
 
+/** The agent has begun, or gone on with, a session of its own. */
+export interface SessionEvent {
+  readonly type: "execution:session";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  /** the agent's own name of its conversation */
+  readonly sessionId: string;
+  /** the agent program that keeps the session, with its version */
+  readonly agent: string;
+}
+
 /** What the execution has cost so far, in USD. */
 export interface CostEvent {
   readonly type: "execution:cost";
@@ -331,9 +486,15 @@ export interface CostEvent {
   readonly tokens: Tokens;
   readonly model: string;
   readonly estimated: boolean;
+  /** the same by model */
+  readonly models?: Readonly<Record<string, ModelCost>>;
+  /** a subscription pays for it: nobody is charged this amount */
+  readonly notional?: boolean;
+  /** false: the agent reports no cost; absent means true */
+  readonly reported?: boolean;
 }
 
-/** The agent asks before it uses a tool. */
+/** The agent asks before it uses a tool, or asks a question. */
 export interface ApprovalEvent {
   readonly type: "execution:approval";
   readonly executionId: string;
@@ -344,6 +505,11 @@ export interface ApprovalEvent {
   readonly tool: string;
   readonly input: unknown;
   readonly expiresAt: string;
+  /** absent means tool */
+  readonly kind?: ApprovalKind;
+  readonly title?: string;
+  /** what a question can be answered with */
+  readonly options?: readonly ApprovalOption[];
 }
 
 /** An approval was given. */
@@ -355,9 +521,13 @@ export interface ApprovedEvent {
   readonly timestamp: string;
   readonly requestId: string;
   readonly by: string;
+  /** absent means once */
+  readonly scope?: ApprovalScope;
+  readonly reason?: string;
+  readonly via?: ApprovalVia;
 }
 
-/** An approval was refused, or expired. */
+/** An approval was refused, or expired, or the agent withdrew it. */
 export interface DeniedEvent {
   readonly type: "execution:denied";
   readonly executionId: string;
@@ -365,6 +535,21 @@ export interface DeniedEvent {
   readonly seq: number;
   readonly timestamp: string;
   readonly requestId: string;
+  readonly by: string;
+  /** absent means once */
+  readonly scope?: ApprovalScope;
+  readonly reason?: string;
+  readonly via?: ApprovalVia;
+}
+
+/** Somebody has sent text to the agent. */
+export interface InputEvent {
+  readonly type: "execution:input";
+  readonly executionId: string;
+  /** 1, 2, 3 … without a hole within the execution */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly text: string;
   readonly by: string;
 }
 
@@ -394,6 +579,9 @@ export interface CompletedEvent {
   readonly durationMs: number;
   readonly processesReaped: number;
   readonly result?: unknown;
+  readonly artifacts?: readonly Artifact[];
+  /** processes that could not be ended */
+  readonly survivors?: readonly Survivor[];
 }
 
 /** The agent failed; reason says how. Always the last event. */
@@ -411,7 +599,12 @@ export interface FailedEvent {
   readonly processesReaped: number;
   readonly exitCode?: number;
   readonly signal?: string;
+  /** when the account's usage limit ends */
+  readonly resetsAt?: string;
   readonly result?: unknown;
+  readonly artifacts?: readonly Artifact[];
+  /** processes that could not be ended */
+  readonly survivors?: readonly Survivor[];
 }
 
 /** Somebody stopped the execution. Always the last event. */
@@ -430,6 +623,9 @@ export interface CancelledEvent {
   readonly exitCode?: number;
   readonly signal?: string;
   readonly result?: unknown;
+  readonly artifacts?: readonly Artifact[];
+  /** processes that could not be ended */
+  readonly survivors?: readonly Survivor[];
 }
 
 /** The server's first message. */
@@ -485,6 +681,8 @@ export interface ExecutionStatusMessage {
   /** seq of the last event known when the record was made */
   readonly head: number;
   readonly queuedAt: string;
+  /** it waits in the queue until then */
+  readonly notBefore?: string;
   readonly startedAt?: string;
   readonly endedAt?: string;
   /** start to end; 0 while it runs */
@@ -494,29 +692,55 @@ export interface ExecutionStatusMessage {
   /** 0–100 */
   readonly progress?: number;
   readonly progressMessage?: string;
-  /** USD so far */
+  /** the agent's own name of its conversation */
+  readonly sessionId?: string;
+  readonly sessionAgent?: string;
+  /** oldest first */
+  readonly pendingApprovals?: readonly PendingApproval[];
+  /** USD so far, in whole millionths */
   readonly cost: number;
   readonly costEstimated?: boolean;
+  /** a subscription pays for it: nobody is charged this amount */
+  readonly costNotional?: boolean;
+  /** false: the agent reports no cost; absent: no event has told of cost */
+  readonly costReported?: boolean;
   readonly tokens?: Tokens;
   readonly model?: string;
+  /** cost and tokens by model */
+  readonly models?: Readonly<Record<string, ModelCost>>;
   readonly exitCode?: number;
   readonly signal?: string;
   /** a Reason when failed, the caller's words when cancelled */
   readonly reason?: string;
+  /** when the account's usage limit ends */
+  readonly resetsAt?: string;
   readonly error?: string;
   readonly cancelledBy?: string;
   readonly processesReaped: number;
+  /** processes that could not be ended */
+  readonly survivors?: readonly Survivor[];
   readonly result?: unknown;
+  readonly artifacts?: readonly Artifact[];
   /** secrets masked */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly trigger: Trigger;
+  /** the user, or the name of the API key */
+  readonly startedBy?: string;
+  readonly tags?: readonly string[];
+  /** of a retried execution: 2 for the first retry */
+  readonly attempt?: number;
+  readonly parent?: Relative;
+  /** oldest first; only where one execution is asked for */
+  readonly children?: readonly Relative[];
   readonly command?: readonly string[];
   readonly workdir?: string;
   readonly host?: string;
+  /** the worker it runs on; absent when the server runs it itself */
+  readonly worker?: string;
   readonly pid?: number;
   readonly droppedLines?: number;
   readonly droppedBytes?: number;
-  /** why nothing is started now, for people; empty when it only waits for its turn */
+  /** why it is not started now, for people; empty when it only waits for its turn */
   readonly queueReason?: string;
   /** retention leaves it alone */
   readonly pinned?: boolean;
@@ -723,10 +947,12 @@ export type ExecutionEvent =
   | StartedEvent
   | LogEvent
   | ProgressEvent
+  | SessionEvent
   | CostEvent
   | ApprovalEvent
   | ApprovedEvent
   | DeniedEvent
+  | InputEvent
   | TruncatedEvent
   | CompletedEvent
   | FailedEvent
@@ -761,43 +987,58 @@ export type ClientMessage =
   | LogsSearchMessage
   | PingMessage;
 
+/** The types of the events that end an execution, and the status in which each leaves it. */
+export const endings = {
+  "execution:completed": "completed",
+  "execution:failed": "failed",
+  "execution:cancelled": "cancelled",
+} as const satisfies Readonly<Record<string, Status>>;
+
 /**
  * The fields of what a server sends and what they hold: `s` string, `n` number, `b` boolean, `a` array,
  * `o` object, `x` anything, or the name of another shape (`[]` after it: an array of those); `?` at the
  * end when the field may be missing. Types stand under their name on the wire.
  */
 export const shapes: Readonly<Record<string, string>> = {
-  "execution:queued": "executionId:s seq:n timestamp:s agentType:s config:o trigger:Trigger",
-  "execution:started": "executionId:s seq:n timestamp:s agentType:s command:a workdir:s pid:n host:s",
+  "execution:queued": "executionId:s seq:n timestamp:s agentType:s config:o trigger:Trigger startedBy:s? tags:a? parent:Relative? attempt:n? notBefore:s?",
+  "execution:started": "executionId:s seq:n timestamp:s agentType:s command:a workdir:s pid:n host:s worker:s?",
   "execution:log": "executionId:s seq:n timestamp:s level:s stream:s message:s partial:b? raw:s? data:x?",
   "execution:progress": "executionId:s seq:n timestamp:s progress:n message:s?",
-  "execution:cost": "executionId:s seq:n timestamp:s usd:n tokens:Tokens model:s estimated:b",
-  "execution:approval": "executionId:s seq:n timestamp:s requestId:s tool:s input:x expiresAt:s",
-  "execution:approved": "executionId:s seq:n timestamp:s requestId:s by:s",
-  "execution:denied": "executionId:s seq:n timestamp:s requestId:s by:s",
+  "execution:session": "executionId:s seq:n timestamp:s sessionId:s agent:s",
+  "execution:cost": "executionId:s seq:n timestamp:s usd:n tokens:Tokens model:s estimated:b models:o? notional:b? reported:b?",
+  "execution:approval": "executionId:s seq:n timestamp:s requestId:s tool:s input:x expiresAt:s kind:s? title:s? options:ApprovalOption[]?",
+  "execution:approved": "executionId:s seq:n timestamp:s requestId:s by:s scope:s? reason:s? via:s?",
+  "execution:denied": "executionId:s seq:n timestamp:s requestId:s by:s scope:s? reason:s? via:s?",
+  "execution:input": "executionId:s seq:n timestamp:s text:s by:s",
   "execution:truncated": "executionId:s seq:n timestamp:s droppedLines:n droppedBytes:n limit:n",
-  "execution:completed": "executionId:s seq:n timestamp:s cost:n exitCode:n durationMs:n processesReaped:n result:x?",
-  "execution:failed": "executionId:s seq:n timestamp:s error:s reason:s cost:n durationMs:n processesReaped:n exitCode:n? signal:s? result:x?",
-  "execution:cancelled": "executionId:s seq:n timestamp:s by:s cost:n durationMs:n processesReaped:n reason:s? exitCode:n? signal:s? result:x?",
+  "execution:completed": "executionId:s seq:n timestamp:s cost:n exitCode:n durationMs:n processesReaped:n result:x? artifacts:Artifact[]? survivors:Survivor[]?",
+  "execution:failed": "executionId:s seq:n timestamp:s error:s reason:s cost:n durationMs:n processesReaped:n exitCode:n? signal:s? resetsAt:s? result:x? artifacts:Artifact[]? survivors:Survivor[]?",
+  "execution:cancelled": "executionId:s seq:n timestamp:s by:s cost:n durationMs:n processesReaped:n reason:s? exitCode:n? signal:s? result:x? artifacts:Artifact[]? survivors:Survivor[]?",
   "connection": "message:s protocol:n connectionId:s serverTime:s heartbeat:Heartbeat limits:Limits user:User",
   "ack": "id:s? executionId:s? status:s? queuePosition:n? existing:b? total:n? complete:b?",
   "error": "id:s? code:s message:s retryable:b retryAfterMs:n? details:x?",
-  "execution:status": "id:s? executionId:s agentType:s status:s terminal:b head:n queuedAt:s startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? cost:n costEstimated:b? tokens:Tokens? model:s? exitCode:n? signal:s? reason:s? error:s? cancelledBy:s? processesReaped:n result:x? config:o? trigger:Trigger command:a? workdir:s? host:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? logsRemovedAt:s?",
+  "execution:status": "id:s? executionId:s agentType:s status:s terminal:b head:n queuedAt:s notBefore:s? startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? sessionId:s? sessionAgent:s? pendingApprovals:PendingApproval[]? cost:n costEstimated:b? costNotional:b? costReported:b? tokens:Tokens? model:s? models:o? exitCode:n? signal:s? reason:s? resetsAt:s? error:s? cancelledBy:s? processesReaped:n survivors:Survivor[]? result:x? artifacts:Artifact[]? config:o? trigger:Trigger startedBy:s? tags:a? attempt:n? parent:Relative? children:Relative[]? command:a? workdir:s? host:s? worker:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? logsRemovedAt:s?",
   "logs:subscribed": "id:s? executionId:s from:n head:n",
   "logs:gap": "executionId:s from:n to:n reason:s",
   "logs:matches": "id:s? executionId:s? matches:SearchMatch[] total:n complete:b lost:n? error:s?",
   "executions:snapshot": "id:s? executions:ExecutionRecord[]",
   "system:status": "timestamp:s cpu:n memory:Usage disk:DiskUsage load:a executions:ExecutionCounts",
   "pong": "id:s? timestamp:x? serverTime:s",
+  "ApprovalOption": "label:s description:s?",
+  "Artifact": "path:s size:n modifiedAt:s",
   "Cursor": "executionId:s seq:n",
   "DiskUsage": "path:s used:n total:n percent:n state:s? free:n? lowMark:n? condition:s?",
   "ExecutionCounts": "queued:n running:n",
-  "ExecutionRecord": "executionId:s agentType:s status:s terminal:b head:n queuedAt:s startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? cost:n costEstimated:b? tokens:Tokens? model:s? exitCode:n? signal:s? reason:s? error:s? cancelledBy:s? processesReaped:n result:x? config:o? trigger:Trigger command:a? workdir:s? host:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? logsRemovedAt:s?",
+  "ExecutionRecord": "executionId:s agentType:s status:s terminal:b head:n queuedAt:s notBefore:s? startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? sessionId:s? sessionAgent:s? pendingApprovals:PendingApproval[]? cost:n costEstimated:b? costNotional:b? costReported:b? tokens:Tokens? model:s? models:o? exitCode:n? signal:s? reason:s? resetsAt:s? error:s? cancelledBy:s? processesReaped:n survivors:Survivor[]? result:x? artifacts:Artifact[]? config:o? trigger:Trigger startedBy:s? tags:a? attempt:n? parent:Relative? children:Relative[]? command:a? workdir:s? host:s? worker:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? logsRemovedAt:s?",
   "Heartbeat": "intervalMs:n timeoutMs:n",
   "Limits": "maxMessageBytes:n messagesPerSecond:n messageBurst:n userMessagesPerSecond:n maxSubscriptions:n maxConnectionsPerUser:n maxConnections:n maxQueuedExecutions:n handshakeTimeoutMs:n authTimeoutMs:n disconnectGraceMs:n minSystemIntervalMs:n defaultSystemIntervalMs:n",
+  "ModelCost": "usd:n tokens:Tokens",
+  "PendingApproval": "requestId:s seq:n askedAt:s expiresAt:s? kind:s title:s? tool:s? input:x? options:ApprovalOption[]?",
+  "Relative": "executionId:s why:s",
   "SearchMatch": "executionId:s? seq:n ranges:a timestamp:s? level:s? stream:s? message:s?",
-  "Tokens": "input:n output:n cacheRead:n cacheWrite:n",
-  "Trigger": "kind:s user:s",
+  "Survivor": "pid:n command:s",
+  "Tokens": "input:n output:n cacheRead:n cacheWrite:n cacheWrite1h:n?",
+  "Trigger": "kind:s user:s manual:b?",
   "Usage": "used:n total:n percent:n",
   "User": "id:s permissions:a",
 };

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { ExecutionRecord, TransportName } from "../src/index.js";
+import { type ExecutionRecord, isTerminalType, type TransportName } from "../src/index.js";
 
 /** Any message; the fake is free in what it says. */
 export type Message = { type: string; id?: string } & Record<string, unknown>;
@@ -206,7 +206,7 @@ export class FakeServer {
   record(executionId: string): ExecutionRecord {
     const { lines, agentType } = this.journal(executionId);
     const last = JSON.parse(lines.at(-1) ?? '{"type":"execution:queued"}') as { type: string };
-    const terminal = isTerminal(last.type);
+    const terminal = isTerminalType(last.type);
     const status = terminal ? (last.type.slice("execution:".length) as ExecutionRecord["status"]) : "running";
     return {
       executionId,
@@ -235,7 +235,7 @@ export class FakeServer {
         const fate = this.fate(executionId, seq, reader.transport);
         if (fate !== "omit") frame += `${line}\n`;
         if (fate === "double") frame += `${line}\n`;
-        if (isTerminal(type)) reader.cursors.delete(executionId);
+        if (isTerminalType(type)) reader.cursors.delete(executionId);
       } else if (cursor === undefined && reader.feed !== undefined && type !== "execution:log") {
         const { agentType } = reader.feed;
         if (agentType === undefined || agentType === this.journal(executionId).agentType)
@@ -624,10 +624,6 @@ export const systemStatus: Message = {
   load: [1, 2, 3],
   executions: { queued: 0, running: 1 },
 };
-
-function isTerminal(type: string): boolean {
-  return /^execution:(completed|failed|cancelled)$/.test(type);
-}
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];

@@ -26,3 +26,19 @@ export function goldenLines(name: string): string[] {
 export const goldenVerdicts = JSON.parse(readFileSync(new URL("expected.json", dir), "utf8")) as Readonly<
   Record<string, readonly Verdict[]>
 >;
+
+/** Events and the record they give; Go folds the same files. */
+export interface FoldCase {
+  readonly doc: string;
+  readonly events: readonly unknown[];
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+const folds = new URL("folds/", dir);
+
+export const foldCases: Readonly<Record<string, FoldCase>> = Object.fromEntries(
+  readdirSync(folds).map((name) => [
+    name,
+    JSON.parse(readFileSync(new URL(name, folds), "utf8")) as FoldCase,
+  ]),
+);

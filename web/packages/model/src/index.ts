@@ -20,7 +20,6 @@ export * from "./store/clock.js";
 export * from "./store/connection.js";
 export * from "./store/execution.js";
 export * from "./store/executions.js";
-export * from "./store/fold.js";
 export * from "./store/hub.js";
 export * from "./store/log-source.js";
 export * from "./store/observable.js";

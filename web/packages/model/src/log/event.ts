@@ -74,9 +74,3 @@ export interface SearchOutcome {
 export class SearchUnsupported extends Error {
   override readonly name = "SearchUnsupported";
 }
-
-const TERMINAL = new Set(["execution:completed", "execution:failed", "execution:cancelled"]);
-
-export function isTerminalType(type: string): boolean {
-  return TERMINAL.has(type);
-}

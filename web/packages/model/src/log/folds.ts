@@ -1,4 +1,4 @@
-import { isTerminalType } from "./event.js";
+import { isTerminalType } from "@claudeops/client";
 import { groupStep } from "./rows.js";
 import type { LogStore } from "./store.js";
 

@@ -1,5 +1,5 @@
+import { isTerminalType } from "@claudeops/client";
 import type { FollowListener, LogEvent, LogGap, LogSource } from "./event.js";
-import { isTerminalType } from "./event.js";
 import { onFrame } from "./frame.js";
 
 /** Events of a page. A log of ten million lines has 39,063 pages, of which a few dozen are held. */

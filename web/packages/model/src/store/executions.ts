@@ -1,5 +1,4 @@
-import type { ClaudeOpsError, ExecutionRecord } from "@claudeops/client";
-import { applyEvent } from "./fold.js";
+import { applyEvent, type ClaudeOpsError, type ExecutionRecord } from "@claudeops/client";
 import type { Hub } from "./hub.js";
 import { Observable } from "./observable.js";
 import { keepWatching } from "./rewatch.js";
