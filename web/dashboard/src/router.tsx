@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent } from "@tanstack/react-router";
+import { parseHistorySearch } from "./history/address.ts";
 import { basePath } from "./lib/place.ts";
 import { Overview } from "./pages/overview.tsx";
 import { Notice, Placeholder } from "./parts/notice.tsx";
@@ -9,37 +10,10 @@ const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 const overview = createRoute({ getParentRoute: () => root, path: "/", component: Overview });
 const login = createRoute({ getParentRoute: () => root, path: "/login", component: Overview });
 
-/** What History is asked for; everything of it stands in the address. */
-export interface HistorySearch {
-  readonly status?: string;
-  readonly agent?: string;
-  readonly since?: string;
-  readonly q?: string;
-  /** `lines`: `q` is looked for in the logs instead of the runs' records. */
-  readonly in?: "lines";
-  readonly level?: string;
-  readonly regex?: boolean;
-  readonly case?: boolean;
-}
-
 const history = createRoute({
   getParentRoute: () => root,
   path: "/executions",
-  validateSearch: (search: Record<string, unknown>): HistorySearch => {
-    // An address typed by hand may hold what reads as a number.
-    const text = (name: string) =>
-      (typeof search[name] === "string" || typeof search[name] === "number") && search[name] !== ""
-        ? { [name]: String(search[name]) }
-        : {};
-    const flag = (name: string) => (search[name] === true ? { [name]: true } : {});
-    return {
-      ...text("status"),
-      ...text("agent"),
-      ...text("since"),
-      ...text("q"),
-      ...(search.in === "lines" ? { in: "lines", ...text("level"), ...flag("regex"), ...flag("case") } : {}),
-    };
-  },
+  validateSearch: parseHistorySearch,
   component: lazyRouteComponent(() => import("./pages/history.tsx")),
 });
 
@@ -87,7 +61,7 @@ export const router = createRouter({
         }
       >
         <p>{error instanceof Error ? error.message : String(error)}</p>
-        <p>What runs is not touched by it.</p>
+        <p>Running agents are not affected.</p>
       </Notice>
     </div>
   ),

@@ -1,5 +1,10 @@
 import { useEffect, useRef } from "react";
 
+/** Whether a key belongs to an input method; Safari tells of the last one only by its code. */
+export function isComposing(event: Pick<KeyboardEvent, "isComposing" | "keyCode">): boolean {
+  return event.isComposing || event.keyCode === 229;
+}
+
 /** Keys of the whole page: single ones, and `g` followed by another. Nothing while somebody types. */
 export function useKeys(handlers: Readonly<Record<string, (event: KeyboardEvent) => void>>): void {
   const latest = useRef(handlers);
@@ -13,6 +18,8 @@ export function useKeys(handlers: Readonly<Record<string, (event: KeyboardEvent)
         latest.current["mod+k"]?.(event);
         return;
       }
+      // Keys that choose among what an input method offers are no keys of the page.
+      if (isComposing(event)) return;
       if (command || event.altKey || event.defaultPrevented) return;
       if (target?.closest("input, textarea, select, [contenteditable=true], [role=dialog], [role=menu]"))
         return;
@@ -29,4 +36,4 @@ export function useKeys(handlers: Readonly<Record<string, (event: KeyboardEvent)
   }, []);
 }
 
-export const isMac: boolean = /Mac|iPhone|iPad/.test(navigator.platform);
+export const isMac: boolean = typeof navigator !== "undefined" && /Mac|iPhone|iPad/.test(navigator.platform);

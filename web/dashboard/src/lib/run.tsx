@@ -11,6 +11,7 @@ import {
   useMemo,
   useState,
 } from "react";
+import { DoublePress } from "./double-press.ts";
 import { say } from "./toasts.ts";
 import { needsParameters } from "./words.ts";
 
@@ -42,9 +43,11 @@ export function RunProvider({ children }: { readonly children: ReactNode }): Rea
   const hub = useHub();
   const navigate = useNavigate();
   const [asked, setAsked] = useState<Asked | null>(null);
+  const [guard] = useState(() => new DoublePress());
 
   const start = useCallback(
     async (agent: AgentDefinition, config: Readonly<Record<string, unknown>>, go: boolean) => {
+      if (!guard.admits(`${agent.name} ${JSON.stringify(config)}`, performance.now())) return;
       const { executionId, queuePosition } = await hub.connection.execute({ agentType: agent.name, config });
       if (go) await navigate({ to: "/executions/$id", params: { id: executionId } });
       else
@@ -53,7 +56,7 @@ export function RunProvider({ children }: { readonly children: ReactNode }): Rea
           { executionId },
         );
     },
-    [hub, navigate],
+    [hub, navigate, guard],
   );
   const runner = useMemo<Runner>(
     () => ({

@@ -131,6 +131,29 @@ export function needsParameters(agent: AgentDefinition): boolean {
   return fieldsOf(agent.parameters).some((field) => field.required && field.fallback === undefined);
 }
 
+/** What tells a run from others of its agent: its tags, and the parameters that are not the default. */
+export function distinctionOf(record: ExecutionRecord, agent: AgentDefinition | undefined): string {
+  const tags = (record as { readonly tags?: readonly string[] }).tags ?? [];
+  const fallbacks = new Map(
+    fieldsOf(agent?.parameters).map((field) => [field.name, JSON.stringify(field.fallback)]),
+  );
+  const given = Object.entries((record.config ?? {}) as Readonly<Record<string, unknown>>)
+    .filter(([name, value]) => value !== "" && fallbacks.get(name) !== JSON.stringify(value))
+    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const text = [...tags.map((tag) => `#${tag}`), ...given].join(" ");
+  return firstLine(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+}
+
+/** Newest first by when a run ended, which is the time that lists of ended runs show. */
+export function byEnd(a: ExecutionRecord, b: ExecutionRecord): number {
+  return Date.parse(b.endedAt ?? b.queuedAt) - Date.parse(a.endedAt ?? a.queuedAt);
+}
+
+/** Whether a parameter is a secret that was masked: it can't be sent again. */
+export function isMasked(record: ExecutionRecord): boolean {
+  return JSON.stringify(record.config ?? {}).includes("•••");
+}
+
 export function shortId(id: string): string {
   return id.length > 12 ? `…${id.slice(-8)}` : id;
 }

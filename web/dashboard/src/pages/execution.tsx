@@ -9,7 +9,7 @@ import { useAgents, useSession, useStale } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { useTitle } from "../lib/title.ts";
 import { say, sayError } from "../lib/toasts.ts";
-import { costOf, reportStatus, summaryOf, toneOf, triggerWords } from "../lib/words.ts";
+import { costOf, isMasked, reportStatus, summaryOf, toneOf, triggerWords } from "../lib/words.ts";
 import { Confirm } from "../parts/confirm.tsx";
 import { ExecutionDetails } from "../parts/execution-details.tsx";
 import { Notice } from "../parts/notice.tsx";
@@ -156,7 +156,7 @@ function Head({
   const [asking, setAsking] = useState(false);
   const agent = agents.data?.agents.find((known) => known.name === record.agentType);
   const tone = toneOf(record);
-  const masked = JSON.stringify(record.config ?? {}).includes("•••");
+  const masked = isMasked(record);
 
   const again = (ask: boolean) => {
     if (!agent) {

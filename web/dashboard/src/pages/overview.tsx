@@ -2,11 +2,12 @@ import type { ExecutionRecord } from "@claudeops/client";
 import { formatPlural, useExecutions } from "@claudeops/react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useMemo, useState } from "react";
+import { useHeld } from "../lib/held.ts";
 import { useAgents, useStale } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { useTitle } from "../lib/title.ts";
 import { sayError } from "../lib/toasts.ts";
-import { toneOf } from "../lib/words.ts";
+import { byEnd, toneOf } from "../lib/words.ts";
 import { Notice, Placeholder } from "../parts/notice.tsx";
 import { RecordsTable } from "../parts/records-table.tsx";
 import { RunRow } from "../parts/run-row.tsx";
@@ -21,7 +22,7 @@ export function Overview(): ReactNode {
   const agents = useAgents();
   const { active, all, ready } = useExecutions();
   useTitle(active.length > 0 ? `${active.length} running` : "");
-  const ended = useMemo(() => all.filter((record) => record.terminal), [all]);
+  const ended = useMemo(() => all.filter((record) => record.terminal).sort(byEnd), [all]);
   const listed = agents.data?.agents ?? [];
   const problems = agents.data?.problems ?? [];
   const first = ready && all.length === 0;
@@ -84,16 +85,22 @@ function Recent({ records }: { records: readonly ExecutionRecord[] }): ReactNode
   const [state, setState] = useState("");
   const [agent, setAgent] = useState("");
   const names = useMemo(() => [...new Set(records.map((record) => record.agentType))].sort(), [records]);
-  const shown = records
+  const recent = records
     .filter(
       (record) => (state === "" || toneOf(record) === state) && (agent === "" || record.agentType === agent),
     )
     .slice(0, RECENT);
+  const { shown, waiting, release, pointer } = useHeld(recent);
   return (
     <section aria-labelledby="recent">
       <div className="head-row">
         <h2 id="recent">Recent</h2>
         <span className="ml-auto flex items-baseline gap-2 text-[12px]">
+          {waiting > 0 && (
+            <button type="button" className="link font-[550]" onClick={release}>
+              {formatPlural(waiting, "change")}, show
+            </button>
+          )}
           <Filter
             label="State"
             value={state}
@@ -107,9 +114,9 @@ function Recent({ records }: { records: readonly ExecutionRecord[] }): ReactNode
         </span>
       </div>
       {shown.length > 0 ? (
-        <RecordsTable records={shown} label="Recent executions" />
+        <RecordsTable records={shown} label="Recent runs" pointer={pointer} />
       ) : (
-        <Notice title="Nothing recent like that">
+        <Notice title="No recent runs match">
           <p>
             <Link to="/executions" className="link">
               History

@@ -7,13 +7,23 @@ export interface ConfirmProps {
   readonly title: string;
   /** What the button that does it says. */
   readonly action: string;
+  /** What the button that does nothing says. */
+  readonly keep?: string;
   readonly children: ReactNode;
   onClose(): void;
   onConfirm(): void;
 }
 
 /** Asks before something that can't be taken back. */
-export function Confirm({ open, title, action, children, onClose, onConfirm }: ConfirmProps): ReactNode {
+export function Confirm({
+  open,
+  title,
+  action,
+  keep = "Keep running",
+  children,
+  onClose,
+  onConfirm,
+}: ConfirmProps): ReactNode {
   const button = useRef<HTMLButtonElement>(null);
   const asked = useRef(false);
   asked.current ||= open;
@@ -24,7 +34,7 @@ export function Confirm({ open, title, action, children, onClose, onConfirm }: C
         <p className="text-ink-2">{children}</p>
         <div className="flex justify-end gap-2 pt-4">
           <button type="button" className="cops-button" onClick={onClose}>
-            Keep it running
+            {keep}
           </button>
           <button ref={button} type="button" className="cops-button cops-stop" onClick={onConfirm}>
             {action}

@@ -11,11 +11,13 @@ import {
   useRef,
   useState,
 } from "react";
+import { isComposing } from "../lib/keys.ts";
 import { useAgents } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { sayError } from "../lib/toasts.ts";
 import { summaryOf, toneOf } from "../lib/words.ts";
 import { Dialog } from "../parts/dialog.tsx";
+import { rankOf } from "./rank.ts";
 import { PLACES } from "./top.tsx";
 
 interface Entry {
@@ -47,7 +49,8 @@ export default function Palette({
 function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): ReactNode {
   const navigate = useNavigate();
   const runner = useRunner();
-  const { api } = useHub();
+  const hub = useHub();
+  const { api, serverNow } = hub;
   const agents = useAgents();
   const { all } = useExecutions();
   const [query, setQuery] = useState("");
@@ -88,10 +91,10 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
     for (const record of records.values()) {
       listed.push({
         key: record.executionId,
-        group: "Executions",
+        group: "Runs",
         icon: <StatusShape status={toneOf(record)} />,
         name: record.agentType,
-        more: [formatWhen(Date.parse(record.queuedAt), Date.now()), summaryOf(record)]
+        more: [formatWhen(Date.parse(record.queuedAt), serverNow()), summaryOf(record)]
           .filter(Boolean)
           .join(" · "),
         search: `${record.executionId} ${record.agentType} ${record.status} ${summaryOf(record)} ${record.error ?? ""}`,
@@ -130,16 +133,16 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
       act: close(onHelp),
     });
     return listed;
-  }, [agents.data, all, found.data, navigate, onClose, onHelp, runner]);
+  }, [agents.data, all, found.data, navigate, onClose, onHelp, runner, serverNow]);
 
   const shown = useMemo(() => {
     const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
     if (words.length === 0)
       return entries
-        .filter((entry) => entry.group !== "Agents" && entry.group !== "Executions")
-        .concat(entries.filter((entry) => entry.group === "Executions").slice(0, 5));
+        .filter((entry) => entry.group !== "Agents" && entry.group !== "Runs")
+        .concat(entries.filter((entry) => entry.group === "Runs").slice(0, 5));
     return entries
-      .map((entry) => ({ entry, rank: rank(entry, words) }))
+      .map((entry) => ({ entry, rank: rankOf(entry, words) }))
       .filter(({ rank }) => rank > 0)
       .sort((a, b) => b.rank - a.rank)
       .slice(0, 30)
@@ -159,6 +162,8 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
   }, [current, wanted]);
 
   const onKeyDown = (event: KeyboardEvent) => {
+    // Enter that ends a composition starts nothing; nor does one that is held down.
+    if (isComposing(event.nativeEvent) || (event.key === "Enter" && event.repeat)) return;
     if (event.key === "ArrowDown") setAt(Math.min(ordered.length - 1, current + 1));
     else if (event.key === "ArrowUp") setAt(Math.max(0, current - 1));
     else if (event.key === "Enter") ordered[current]?.act();
@@ -171,7 +176,7 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
       <input
         type="text"
         className="w-full px-4 h-12 text-[15px] bg-transparent border-0 border-b border-line outline-0! placeholder:text-ink-3"
-        placeholder="Run an agent, find an execution, go somewhere…"
+        placeholder="Run an agent, find a run, go somewhere…"
         aria-label="Search or run"
         role="combobox"
         aria-expanded="true"
@@ -236,18 +241,4 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
       </div>
     </>
   );
-}
-
-/** All words must occur; a name that begins with them counts most. */
-function rank(entry: Entry, words: readonly string[]): number {
-  const text = entry.search.toLowerCase();
-  const name = entry.name.toLowerCase();
-  let total = entry.group === "Run" ? 3 : entry.group === "Executions" ? 2 : 1;
-  for (const word of words) {
-    if (!text.includes(word)) return 0;
-    if (name.startsWith(word)) total += 10;
-    else if (name.includes(word)) total += 6;
-    else if (new RegExp(`\\b${word.replace(/[^\p{L}\p{N}]/gu, "\\$&")}`, "u").test(text)) total += 3;
-  }
-  return total;
 }

@@ -3,7 +3,7 @@ import { Authorization, fetchInit, type Grant } from "./authorization.js";
 import { ClaudeOpsError, RequestError, TimeoutError } from "./errors.js";
 import { isObject, parseFrame, parseMessage, parseShape } from "./frame.js";
 import type { ConnectionOptions } from "./options.js";
-import { refusalOf } from "./problems.js";
+import { refusalOf, webPage } from "./problems.js";
 import type {
   ExecutionRecord,
   Level,
@@ -225,6 +225,9 @@ interface Change {
   readonly body?: unknown;
 }
 
+/** Nothing ends what REST calls share. */
+const NEVER = new AbortController().signal;
+
 class Rest {
   readonly #base: URL;
   readonly #fetch: typeof globalThis.fetch;
@@ -236,7 +239,7 @@ class Rest {
     this.#base = base;
     this.#fetch = fetch;
     this.#timeoutMs = requestTimeoutMs;
-    this.#authorization = new Authorization(options.credential, new AbortController().signal);
+    this.#authorization = new Authorization(options.credential, () => NEVER);
   }
 
   address(path: string, query: Query = {}): string {
@@ -361,8 +364,12 @@ class Rest {
         cache: "no-store",
         signal,
       });
-      if (answer.ok) return answer;
-      const refusal = await refusalOf(answer);
+      if (answer.ok) {
+        const page = webPage(answer, address);
+        if (page !== undefined) throw new ClaudeOpsError(page, false);
+        return answer;
+      }
+      const refusal = await refusalOf(answer, address);
       // Once, and only if there is a credential the server has not seen yet.
       if (answer.status !== 401 || refused !== undefined || !this.#authorization.refused(grant))
         throw refusal;

@@ -12,12 +12,12 @@ export interface Grant {
  */
 export class Authorization {
   readonly credential: Credential;
-  readonly #signal: AbortSignal;
+  readonly #signal: () => AbortSignal;
   #asked: Promise<Grant> | undefined;
   #held: Grant | undefined;
   #expired = false;
 
-  constructor(credential: Credential | undefined, signal: AbortSignal) {
+  constructor(credential: Credential | undefined, signal: () => AbortSignal) {
     this.credential = credential ?? { kind: "cookie" };
     this.#signal = signal;
   }
@@ -51,7 +51,7 @@ export class Authorization {
   }
 
   async #ask(): Promise<Grant> {
-    const request = { reason: this.#expired ? "expired" : "connect", signal: this.#signal } as const;
+    const request = { reason: this.#expired ? "expired" : "connect", signal: this.#signal() } as const;
     const { credential } = this;
     if (credential.kind === "cookie") {
       if (this.#expired) await credential.renew?.(request);

@@ -12,14 +12,17 @@ import { type DialHandlers, dial, type Link, spokenFailure } from "./dial.js";
 import { ConnectionError } from "./errors.js";
 import type { Incoming } from "./frame.js";
 import { Heartbeat } from "./heartbeat.js";
+import { newKey } from "./idempotency-key.js";
 import type { ConnectionOptions, TransportName } from "./options.js";
-import { closeFailure, type Failure } from "./problems.js";
+import { closeFailure, type Failure, failure, isOffline, offline } from "./problems.js";
 import { type AckMessage, closeCodes, type ExecutionRecord } from "./protocol.gen.js";
 import { call } from "./report.js";
 import { refusal } from "./requests.js";
-import { runSearch, type SearchPage, type SearchQuery } from "./search.js";
+import { runSearch } from "./run-search.js";
+import type { SearchPage, SearchQuery } from "./search.js";
 import { Session } from "./session.js";
 import { type Settings, settingsOf } from "./settings.js";
+import { SpreadWatch, type WatchPlace } from "./spread-watch.js";
 import type { ConnectionState } from "./state.js";
 import { checkCredential, type TransportContext } from "./transports/transport.js";
 import { onWake } from "./wake.js";
@@ -47,10 +50,10 @@ export class Client implements Connection {
   readonly url: string;
   readonly #settings: Settings;
   readonly #context: TransportContext;
-  readonly #life = new AbortController();
+  #life = new AbortController();
   readonly #session: Session;
   readonly #listeners = new Set<() => void>();
-  readonly #stopWake: () => void;
+  #stopWake: () => void = () => {};
 
   #state: ConnectionState = {
     status: "connecting",
@@ -58,6 +61,7 @@ export class Client implements Connection {
     attempt: 0,
     nextAttemptAt: null,
     latencyMs: null,
+    clockOffsetMs: null,
     openSince: null,
     lastOpenAt: null,
     connectionId: null,
@@ -66,6 +70,9 @@ export class Client implements Connection {
     problem: null,
     history: [],
   };
+  readonly #given: ConnectionOptions;
+  /** Further connections, for watches over the bound of one. They live until this one is closed. */
+  readonly #siblings: Client[] = [];
   #link: Link | undefined;
   #stopDial: (() => void) | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -80,17 +87,22 @@ export class Client implements Connection {
   #renewing = false;
 
   constructor(options: ConnectionOptions) {
+    this.#given = options;
     this.#settings = settingsOf(options);
     this.#returnMs = this.#settings.returnAfterMs;
     this.url = this.#settings.base.href;
     this.#session = new Session(this.#settings.queue);
     this.#context = {
       base: this.#settings.base,
-      authorization: new Authorization(options.credential, this.#life.signal),
+      authorization: new Authorization(options.credential, () => this.#life.signal),
       fetch: this.#settings.fetch,
       WebSocket: this.#settings.WebSocket,
       cursor: (executionId) => this.#session.cursor(executionId),
     };
+    this.#begin();
+  }
+
+  #begin(): void {
     this.#stopWake = onWake((why) => this.#wake(why));
     this.#dial();
   }
@@ -131,7 +143,7 @@ export class Client implements Connection {
 
   retryNow(): void {
     const { status } = this.#state;
-    if (status === "open" || status === "closed") return;
+    if (status === "open") return;
     clearTimeout(this.#retryTimer);
     this.#stopDial?.();
     this.#proven = undefined;
@@ -142,7 +154,13 @@ export class Client implements Connection {
       nextAttemptAt: null,
     });
     this.#session.revive();
-    this.#dial();
+    for (const sibling of this.#siblings) sibling.retryNow();
+    if (status !== "closed") {
+      this.#dial();
+      return;
+    }
+    this.#life = new AbortController();
+    this.#begin();
   }
 
   close(): void {
@@ -152,7 +170,11 @@ export class Client implements Connection {
     this.#release();
     this.#set({ status: "closed", nextAttemptAt: null, problem: null });
     this.#session.end(this.#error());
-    this.#listeners.clear();
+    for (const sibling of this.#siblings.splice(0)) sibling.close();
+  }
+
+  async measureLatency(options: RequestOptions = {}): Promise<number> {
+    return this.#session.latency(this.#options(options, "high"));
   }
 
   async request(message: RequestMessage, options: RequestOptions = {}): Promise<AckMessage> {
@@ -195,7 +217,26 @@ export class Client implements Connection {
   }
 
   watchExecution(executionId: string, start: WatchStart, handlers: WatchHandlers): ExecutionWatch {
-    return this.#session.watchExecution(executionId, start, handlers);
+    return new SpreadWatch(executionId, start, handlers, (index) => this.#place(index));
+  }
+
+  /** Where watches go: over this connection, and what it has no room for over further ones. */
+  #place(index: number): WatchPlace {
+    const further = index === 0 ? undefined : this.#further(index);
+    const session = further === undefined ? this.#session : further.#session;
+    return {
+      hasRoom: (executionId) => session.hasRoom(executionId),
+      watch: (executionId, start, handlers) => session.watchExecution(executionId, start, handlers),
+    };
+  }
+
+  #further(index: number): Client {
+    let client = this.#siblings[index - 1];
+    if (client === undefined) {
+      client = new Client(this.#given);
+      this.#siblings.push(client);
+    }
+    return client;
   }
 
   watchExecutions(filter: ExecutionsFilter, handlers: ExecutionsHandlers): Subscription {
@@ -264,6 +305,7 @@ export class Client implements Connection {
       latencyMs: null,
       openSince: now,
       lastOpenAt: now,
+      clockOffsetMs: offsetOf(Date.parse(greeting.serverTime) - now),
       connectionId: greeting.connectionId,
       user: greeting.user,
       limits: greeting.limits,
@@ -280,9 +322,12 @@ export class Client implements Connection {
     const interval = heartbeatIntervalMs ?? Math.min(link.greeting.heartbeat.intervalMs || 25_000, 25_000);
     const heartbeat = new Heartbeat(
       {
-        ping: (timestamp) => this.#session.ping(timestamp, (back) => heartbeat.pong(back)),
-        latency: (latencyMs) => {
-          if (link === this.#link) this.#set({ latencyMs });
+        ping: (timestamp) =>
+          this.#session.ping(timestamp, (back, serverTime) => heartbeat.pong(back, serverTime)),
+        latency: (latencyMs, offset) => {
+          if (link !== this.#link) return;
+          const clockOffsetMs = offsetOf(offset) ?? this.#state.clockOffsetMs;
+          this.#set({ latencyMs, clockOffsetMs });
         },
         dead: () => {
           if (link !== this.#link) return;
@@ -317,14 +362,16 @@ export class Client implements Connection {
 
   // Losing it
 
-  #down(why: Failure): void {
+  #down(why: Failure, atOnce = false): void {
     const { status, openSince } = this.#state;
     if (status === "closed" || status === "failed") return;
     this.#release();
     // What is lost as soon as it is open is no success: tries are counted on.
     if (openSince !== null && Date.now() - openSince >= provenMs) this.#tries = 0;
     const next = ++this.#tries;
-    const history = [...this.#state.history, why.problem].slice(-historyLength);
+    const problem =
+      why.problem.type === "network" && isOffline() ? { ...offline(), at: why.problem.at } : why.problem;
+    const history = [...this.#state.history, problem].slice(-historyLength);
     const lastOpenAt = openSince === null ? this.#state.lastOpenAt : Date.now();
     const lost = {
       transport: null,
@@ -332,7 +379,7 @@ export class Client implements Connection {
       openSince: null,
       lastOpenAt,
       connectionId: null,
-      problem: why.problem,
+      problem,
       history,
     };
 
@@ -344,9 +391,10 @@ export class Client implements Connection {
     // A new credential may be tried at once, but not again and again.
     const renew = why.problem.type === "expired" && !this.#renewing;
     if (renew) this.#renewing = true;
-    const wait = renew
-      ? 0
-      : Math.max(backoffMs(next, this.#settings.reconnect), why.retryAfterMs * (1 + Math.random() / 4));
+    const wait =
+      renew || atOnce
+        ? 0
+        : Math.max(backoffMs(next, this.#settings.reconnect), why.retryAfterMs * (1 + Math.random() / 4));
     this.#set({
       ...lost,
       status: "reconnecting",
@@ -357,6 +405,7 @@ export class Client implements Connection {
     this.#session.lost(this.#error());
     this.#retryTimer = setTimeout(() => this.#dial(), wait);
   }
+
   /** Lets go of everything that belongs to a connection or a try. */
   #release(): void {
     clearTimeout(this.#retryTimer);
@@ -371,8 +420,13 @@ export class Client implements Connection {
     this.#stopDial = undefined;
   }
 
-  #wake(why: "online" | "visible"): void {
+  #wake(why: "online" | "offline" | "visible"): void {
     const { status, nextAttemptAt, problem } = this.#state;
+    if (why === "offline") {
+      // A server on this very machine is still there: it is tried at once, and answers.
+      if (status === "open") this.#down(failure(offline()), true);
+      return;
+    }
     if (status === "open") {
       this.#heartbeat?.beat(Math.min(wakeTimeoutMs, this.#settings.heartbeatTimeoutMs));
     } else if (nextAttemptAt !== null) {
@@ -442,12 +496,11 @@ export class Client implements Connection {
   }
 }
 
-function priorityOf({ type }: RequestMessage): NonNullable<RequestOptions["priority"]> {
-  return type === "agent:cancel" || type === "agent:input" ? "high" : "normal";
+/** A clock's offset; null when the server's time can't be read. */
+function offsetOf(ms: number): number | null {
+  return Number.isFinite(ms) ? Math.round(ms) : null;
 }
 
-/** A key that nobody else has. `crypto.randomUUID` is missing on pages without TLS. */
-function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+function priorityOf({ type }: RequestMessage): NonNullable<RequestOptions["priority"]> {
+  return type === "agent:cancel" || type === "agent:input" ? "high" : "normal";
 }

@@ -1,5 +1,3 @@
-import { Client } from "./client.js";
-import type { ConnectionOptions } from "./options.js";
 import type { AckMessage, ClientMessage, ExecutionRecord } from "./protocol.gen.js";
 import type { SearchPage, SearchQuery } from "./search.js";
 import type { ConnectionState } from "./state.js";
@@ -77,10 +75,15 @@ export interface Connection {
 
   /** Resolves when open; rejects when it has failed or is closed. */
   ready(options?: { signal?: AbortSignal }): Promise<void>;
-  /** Tries again now instead of waiting, and counts tries from the start. No effect when open or closed. */
+  /**
+   * Tries again now instead of waiting, and counts tries from the start. A closed connection is opened
+   * again, without the watches and requests that `close()` has ended. No effect when open.
+   */
   retryNow(): void;
-  /** Ends the connection, its watches and its requests. Safe twice. */
+  /** Ends the connection, its watches and its requests. Safe twice. `retryNow()` opens it again. */
   close(): void;
+  /** Pings the server now and gives the milliseconds until its answer. */
+  measureLatency(options?: RequestOptions): Promise<number>;
 
   /** Sends a message this interface has no method for, and gives the `ack`. */
   request(message: RequestMessage, options?: RequestOptions): Promise<AckMessage>;
@@ -104,9 +107,4 @@ export interface Connection {
   watchSystem(intervalMs: number, handlers: SystemHandlers): Subscription;
   /** Searches an execution's lines; pages come as they are found. Leaving the loop abandons the search. */
   search(executionId: string, query: SearchQuery, options?: RequestOptions): AsyncIterable<SearchPage>;
-}
-
-/** Opens a connection. It returns at once; `ready()` waits for the server's greeting. */
-export function connect(options: ConnectionOptions = {}): Connection {
-  return new Client(options);
 }

@@ -4,6 +4,8 @@ import type { ErrorCode } from "./protocol.gen.js";
 export type ConnectionErrorType =
   /** The way to the server is broken or blocked, or it is not running. */
   | "network"
+  /** This device has no network. */
+  | "offline"
   /** The server went away on purpose: a restart, a shutdown. */
   | "restart"
   /** The server failed. */

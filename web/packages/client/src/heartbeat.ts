@@ -2,7 +2,8 @@
 export interface HeartbeatHandlers {
   /** `timestamp` is to come back in the answer. */
   ping(timestamp: number): void;
-  latency(ms: number): void;
+  /** How long the answer took, and how far the server's clock is ahead (NaN when it did not say). */
+  latency(ms: number, clockOffsetMs: number): void;
   /** Nothing came back in time. Called once; the heartbeat has stopped. */
   dead(): void;
 }
@@ -47,11 +48,11 @@ export class Heartbeat {
     this.#deadline = undefined;
   }
 
-  /** The answer to a ping has come, with what the ping carried. */
-  pong(timestamp: unknown): void {
+  /** The answer to a ping has come, with what the ping carried and the server's time. */
+  pong(timestamp: unknown, serverTime: number): void {
     this.alive();
     const ms = typeof timestamp === "number" ? performance.now() - timestamp : Number.NaN;
-    if (ms >= 0 && !this.#stopped) this.#handlers.latency(ms);
+    if (ms >= 0 && !this.#stopped) this.#handlers.latency(ms, serverTime + ms / 2 - Date.now());
   }
 
   stop(): void {

@@ -1,5 +1,6 @@
 export * from "./api.js";
-export * from "./connection.js";
+export * from "./connect.js";
+export type * from "./connection.js";
 export * from "./credential.js";
 export * from "./errors.js";
 export * from "./fold.js";
@@ -8,6 +9,6 @@ export * from "./pool.js";
 export type * from "./protocol.gen.js";
 export { closeCodes, endings, protocolVersion } from "./protocol.gen.js";
 export type * from "./search.js";
+export type * from "./socket.js";
 export type * from "./state.js";
-export type { WebSocketConstructor, WebSocketLike } from "./transports/websocket.js";
 export type * from "./watch.js";

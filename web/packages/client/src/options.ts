@@ -1,5 +1,5 @@
 import type { Credential } from "./credential.js";
-import type { WebSocketConstructor } from "./transports/websocket.js";
+import type { WebSocketConstructor } from "./socket.js";
 
 /** The ways to a server, from the best to the one that goes through any proxy. */
 export type TransportName = "websocket" | "sse" | "poll";

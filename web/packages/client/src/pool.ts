@@ -1,5 +1,6 @@
 import { baseAddress } from "./address.js";
-import { type Connection, connect } from "./connection.js";
+import { connect } from "./connect.js";
+import type { Connection } from "./connection.js";
 import type { Credential } from "./credential.js";
 import { PoolFullError } from "./errors.js";
 import type { ConnectionOptions } from "./options.js";

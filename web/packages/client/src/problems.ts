@@ -30,6 +30,16 @@ export function failure(
   return { problem: what, final: false, retryAfterMs: 0, unreachable: false, ...more };
 }
 
+/** What is wrong when the browser says that there is no network. */
+export function offline(): ConnectionProblem {
+  return problem("offline", "this device is offline; it reconnects when the network is back");
+}
+
+/** Whether the browser says so now. */
+export function isOffline(): boolean {
+  return typeof navigator !== "undefined" && navigator.onLine === false;
+}
+
 /** What a close code means. The server's own reason is kept where it gave one. */
 export function closeFailure(code: number, reason: string): Failure {
   const say = (type: ConnectionErrorType, otherwise: string, recoverable: boolean) =>
@@ -91,8 +101,19 @@ export function isOwn(answer: Response): boolean {
   return answer.headers.get("Content-Type")?.startsWith("application/problem+json") ?? false;
 }
 
+/**
+ * What is said when a web page came instead of an answer: the address is another server's, or something
+ * in between wants a sign-in. Undefined for anything else.
+ */
+export function webPage(answer: Response, address: string): string | undefined {
+  if (!answer.headers.get("Content-Type")?.toLowerCase().startsWith("text/html")) return undefined;
+  const { origin, pathname } = new URL(answer.url || address);
+  const status = answer.ok ? "" : ` (${answer.status})`;
+  return `${origin}${pathname} answered with a web page${status}, not as a ClaudeOps server does: check the url and its base path, or sign in to what stands in front of it`;
+}
+
 /** Reads what a server answered to a request it refused: a problem document, or whatever a proxy says. */
-export async function refusalOf(answer: Response): Promise<RequestError> {
+export async function refusalOf(answer: Response, address = answer.url): Promise<RequestError> {
   let document: unknown;
   try {
     document = await answer.json();
@@ -103,7 +124,9 @@ export async function refusalOf(answer: Response): Promise<RequestError> {
   const { code, detail, title, retryable, retryAfterMs, details } = fields;
   const seconds = Number(answer.headers.get("Retry-After") ?? Number.NaN);
   const wait = typeof retryAfterMs === "number" ? retryAfterMs : seconds * 1000;
-  const said = typeof detail === "string" && detail ? detail : title;
+  // What a proxy says for a server that is away is a page too, but then its status says more.
+  const page = answer.status < 500 && address !== "" ? webPage(answer, address) : undefined;
+  const said = page ?? (typeof detail === "string" && detail ? detail : title);
   return new RequestError(
     typeof code === "string" ? code : codeOfStatus(answer.status),
     typeof said === "string" && said

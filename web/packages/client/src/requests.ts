@@ -20,6 +20,8 @@ export interface RequestSpec {
   readonly whenLost: "again" | "fails" | "dropped";
   /** Whether it finds room in a full queue. */
   readonly mandatory?: boolean;
+  /** It has gone to the transport. */
+  sent?(): void;
   /** An answer came. Whether it was the last one. */
   answered(message: ServerMessage): boolean;
   failed(error: unknown): void;
@@ -44,7 +46,9 @@ export class Requests {
   constructor(limits: QueueOptions) {
     this.#outbox = new Outbox(limits, (item) => {
       const pending = this.#pending.get(item.message.id ?? "");
-      if (pending !== undefined) pending.sent = true;
+      if (pending === undefined) return;
+      pending.sent = true;
+      pending.spec.sent?.();
     });
   }
 

@@ -35,6 +35,8 @@ export class Session implements TrackHost {
   readonly #executions = new ExecutionsFeed(this);
   readonly #system = new SystemFeed(this);
   #open = false;
+  /** Executions that one connection may follow; 0 for any number. */
+  #maxTracks = 0;
   /** Why nothing can be asked for any more. */
   #ended: ConnectionError | undefined;
 
@@ -44,6 +46,16 @@ export class Session implements TrackHost {
 
   get open(): boolean {
     return this.#open;
+  }
+
+  /** Whether one more execution can be followed, as far as the server has said how many may be. */
+  hasRoom(executionId: string): boolean {
+    return this.#tracks.has(executionId) || this.#maxTracks === 0 || this.#tracks.size < this.#maxTracks;
+  }
+
+  /** Executions that are followed. */
+  get followed(): number {
+    return this.#tracks.size;
   }
 
   get feedActive(): boolean {
@@ -59,6 +71,7 @@ export class Session implements TrackHost {
 
   opened(transport: Transport, limits: Limits): void {
     this.#open = true;
+    this.#maxTracks = limits.maxSubscriptions;
     this.#requests.opened(transport, limits);
     for (const track of [...this.#tracks.values()]) track.opened();
     this.#executions.opened();
@@ -219,10 +232,32 @@ export class Session implements TrackHost {
     });
   }
 
-  ping(timestamp: number, answered: (timestamp: unknown) => void): void {
+  ping(timestamp: number, answered: (timestamp: unknown, serverTime: number) => void): void {
     this.#internal({ type: "ping", timestamp }, "high", (answer) => {
       if (answer instanceof ClaudeOpsError) return;
-      if (answer.type === "pong") answered(answer.timestamp);
+      if (answer.type === "pong") answered(answer.timestamp, Date.parse(answer.serverTime));
+    });
+  }
+
+  /** Pings and gives how long the answer took, in milliseconds. */
+  latency(options: FullRequestOptions): Promise<number> {
+    return new Promise((resolve, reject) => {
+      let sentAt = performance.now();
+      this.start({
+        ...options,
+        message: { type: "ping" },
+        // What waited for a reconnect says nothing about the way to the server.
+        whenLost: "fails",
+        sent: () => {
+          sentAt = performance.now();
+        },
+        answered: (answer) => {
+          if (answer.type !== "pong") return false;
+          resolve(performance.now() - sentAt);
+          return true;
+        },
+        failed: reject,
+      });
     });
   }
 

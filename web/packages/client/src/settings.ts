@@ -1,6 +1,6 @@
 import { baseAddress } from "./address.js";
 import type { ConnectionOptions, QueueOptions, ReconnectOptions, TransportName } from "./options.js";
-import type { WebSocketConstructor } from "./transports/websocket.js";
+import type { WebSocketConstructor } from "./socket.js";
 
 /** Options with everything filled in and checked. */
 export interface Settings {

@@ -23,6 +23,11 @@ export interface ConnectionState {
   readonly nextAttemptAt: number | null;
   /** There and back of the last ping, in milliseconds; null before the first. */
   readonly latencyMs: number | null;
+  /**
+   * How far the server's clock is ahead of this machine's, in milliseconds; null before it is known. What
+   * the server dates is compared with `Date.now() + clockOffsetMs`.
+   */
+  readonly clockOffsetMs: number | null;
   /** Since when it is open (milliseconds since the epoch); null when it is not. */
   readonly openSince: number | null;
   /** When it was last known to be open (milliseconds since the epoch); null when it never was. */

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createApi, RequestError, TimeoutError } from "../src/index.js";
+import { connect, createApi, RequestError, TimeoutError } from "../src/index.js";
 import { goldenFrame, goldenLines } from "./golden.js";
 
 type Handler = (
@@ -52,6 +52,27 @@ describe("REST", () => {
       "GET /base/api/executions?pinned=true ",
       "GET /base/api/executions?pinned=false ",
     ]);
+  });
+
+  it("names a web page that comes instead of an answer", async () => {
+    const url = await serve(({ pathname }) => [
+      pathname.endsWith("/agents") ? 200 : 404,
+      "<!doctype html><p>Welcome</p>",
+      { "Content-Type": "text/html; charset=utf-8" },
+    ]);
+    const api = createApi({ url });
+    const said = /api\/agents answered with a web page, .* check the url and its base path/;
+    await expect(api.agents.list()).rejects.toThrow(said);
+    await expect(api.system.get()).rejects.toThrow(/api\/system answered with a web page \(404\)/);
+    for (const transport of ["sse", "poll"] as const) {
+      const connection = connect({
+        url: `${url}/api/agents`,
+        transports: [transport],
+        reconnect: { maxAttempts: 0 },
+      });
+      onTestFinished(() => connection.close());
+      await expect(connection.ready()).rejects.toThrow(/answered with a web page/);
+    }
   });
 
   it("lists executions by every filter", async () => {

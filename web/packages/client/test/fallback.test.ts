@@ -119,27 +119,36 @@ describe("falling back", () => {
 });
 
 describe("limits over HTTP", () => {
-  it.each(["sse", "poll"] as const)(
-    "are told to the watch that goes over them, and to no other (%s)",
+  it.each(["websocket", "sse", "poll"] as const)(
+    "send what goes over them over further connections (%s)",
     async (transport) => {
       const server = await fakeServer({ limits: { maxSubscriptions: 2 } });
       const connection = connectTo(server, { transports: [transport] });
-      const watches = ["a", "b", "c"].map((id) => {
-        server.start(id);
-        const seen = new Collected();
-        return { seen, watch: connection.watchExecution(id, {}, seen.handlers), id };
-      });
-      const [a, b, c] = watches;
-      if (a === undefined || b === undefined || c === undefined) throw new Error("three were made");
-      await c.seen.until(() => c.seen.errors.length > 0);
-      expect(c.seen.errors[0]).toMatchObject({ code: "limit_reached" });
-      await a.seen.until(() => a.seen.events.length === 2);
-      await b.seen.until(() => b.seen.events.length === 2);
-      a.watch.close();
-      const again = new Collected();
-      connection.watchExecution("c", {}, again.handlers);
-      await again.until(() => again.events.length === 2);
+      // The first five do not know the limit yet, the others do.
+      const ids = ["a", "b", "c", "d", "e", "f", "g"];
+      const seen = new Map(ids.map((id) => [id, new Collected()]));
+      for (const id of ids) server.start(id);
+      const watch = (id: string) =>
+        connection.watchExecution(id, {}, seen.get(id)?.handlers ?? new Collected().handlers);
+      const watches = ids.slice(0, 5).map(watch);
+      await connection.ready();
+      watches.push(...ids.slice(5).map(watch));
+      for (const [, one] of seen) await one.until(() => one.events.length === 2);
+      for (const id of ids) server.log(id, "a line");
+      for (const [, one] of seen) await one.until(() => one.events.length === 3);
+      for (const [, one] of seen) {
+        expect(one.errors).toEqual([]);
+        expect(one.events.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+      }
       expect(connection.state.history).toEqual([]);
+      watches[6]?.pause();
+      server.log("g", "not heard");
+      watches[6]?.resume();
+      await seen.get("g")?.until(() => seen.get("g")?.events.length === 4);
+      for (const one of watches) one.close();
+      connection.close();
+      // A poll is one reader each time; the others are one for each connection.
+      if (transport !== "poll") await server.until(() => server.readers === 0);
     },
   );
 });

@@ -165,8 +165,8 @@ describe("with time", () => {
     const heartbeat = new Heartbeat(handlers, 1000, 300);
     heartbeat.beat();
     vi.advanceTimersByTime(40);
-    heartbeat.pong(handlers.ping.mock.lastCall?.[0]);
-    expect(handlers.latency).toHaveBeenLastCalledWith(40);
+    heartbeat.pong(handlers.ping.mock.lastCall?.[0], Date.now() - 20 + 5000);
+    expect(handlers.latency).toHaveBeenLastCalledWith(40, 5000);
     vi.advanceTimersByTime(960);
     expect(handlers.ping).toHaveBeenCalledTimes(2);
     vi.advanceTimersByTime(299);
@@ -175,7 +175,7 @@ describe("with time", () => {
     expect(handlers.dead).toHaveBeenCalledTimes(1);
     const pings = handlers.ping.mock.calls.length;
     vi.advanceTimersByTime(60_000);
-    heartbeat.pong(0);
+    heartbeat.pong(0, Date.now());
     expect(handlers.ping).toHaveBeenCalledTimes(pings);
     expect(handlers.dead).toHaveBeenCalledTimes(1);
     expect(handlers.latency).toHaveBeenCalledTimes(1);

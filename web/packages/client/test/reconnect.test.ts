@@ -257,6 +257,72 @@ describe("reconnecting", () => {
     expect(connection.state.status).toBe("closed");
   });
 
+  it("says at once that the device is offline, tries all the same, and goes on when it is back", async () => {
+    const host = new EventTarget();
+    vi.stubGlobal("addEventListener", host.addEventListener.bind(host));
+    vi.stubGlobal("removeEventListener", host.removeEventListener.bind(host));
+    vi.stubGlobal("navigator", { onLine: true });
+    const connection = open({ reconnect: { maxAttempts: 3 } });
+    await settle();
+    newest().open();
+    await settle();
+    vi.stubGlobal("navigator", { onLine: false });
+    host.dispatchEvent(new Event("offline"));
+    expect(connection.state).toMatchObject({
+      status: "reconnecting",
+      problem: { type: "offline", recoverable: true },
+    });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(HandSocket.made).toHaveLength(2);
+    newest().lose();
+    await settle();
+    expect(connection.state.problem?.type).toBe("offline");
+    vi.stubGlobal("navigator", { onLine: true });
+    host.dispatchEvent(new Event("online"));
+    await settle();
+    newest().open();
+    await settle();
+    expect(connection.state).toMatchObject({ status: "open", problem: null });
+  });
+
+  it("opens again after close()", async () => {
+    const connection = open();
+    await settle();
+    newest().open();
+    await settle();
+    const ended = vi.fn();
+    connection.watchExecution("a", {}, { onEvents: () => {}, onError: ended });
+    const states: string[] = [];
+    connection.subscribe(() => states.push(connection.state.status));
+    connection.close();
+    expect(ended).toHaveBeenCalledTimes(1);
+    connection.retryNow();
+    await settle();
+    newest().open();
+    await settle();
+    await expect(connection.ready()).resolves.toBeUndefined();
+    expect(states[0]).toBe("closed");
+    expect(states.at(-1)).toBe("open");
+    connection.watchExecution("b", {}, { onEvents: () => {} });
+    await settle();
+    expect(newest().messages()).toContainEqual(expect.objectContaining({ type: "logs:subscribe" }));
+  });
+
+  it("knows the server's clock, and measures the way there when asked", async () => {
+    vi.setSystemTime("2026-11-22T19:11:00.000Z"); // the fake greets an hour later
+    const connection = open();
+    await settle();
+    newest().open({ serverTime: "2026-11-22T20:11:00.000Z" });
+    await settle();
+    expect(connection.state.clockOffsetMs).toBe(3_600_000);
+    const measured = connection.measureLatency();
+    await vi.advanceTimersByTimeAsync(30);
+    newest().pong();
+    await expect(measured).resolves.toBe(30);
+    connection.close();
+    await expect(connection.measureLatency()).rejects.toThrow("the connection was closed");
+  });
+
   it("notices a connection that has died without a word", async () => {
     const connection = open();
     await settle();

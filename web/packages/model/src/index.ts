@@ -20,6 +20,7 @@ export * from "./store/clock.js";
 export * from "./store/connection.js";
 export * from "./store/execution.js";
 export * from "./store/executions.js";
+export type * from "./store/host.js";
 export * from "./store/hub.js";
 export * from "./store/log-source.js";
 export * from "./store/observable.js";

@@ -45,6 +45,9 @@ export class FakeConnection implements Connection {
   }
 
   async ready(): Promise<void> {}
+  async measureLatency(): Promise<number> {
+    return 1;
+  }
   retryNow(): void {
     this.retries++;
   }

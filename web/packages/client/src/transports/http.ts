@@ -2,7 +2,7 @@ import { httpAddress } from "../address.js";
 import { fetchInit, type Grant } from "../authorization.js";
 import { type Incoming, parseFrame } from "../frame.js";
 import type { TransportName } from "../options.js";
-import { type Failure, failure, httpFailure, isOwn, problem, refusalOf } from "../problems.js";
+import { type Failure, failure, httpFailure, isOwn, problem, refusalOf, webPage } from "../problems.js";
 import type { ConnectionMessage, ErrorMessage, LogsSubscribeMessage } from "../protocol.gen.js";
 import type { Outgoing } from "../queue.js";
 import { Following } from "./following.js";
@@ -159,6 +159,7 @@ export abstract class HttpTransport implements Transport {
     accept: string,
     signal: AbortSignal,
   ): Promise<Response | undefined> {
+    const address = httpAddress(this.context.base, path, query);
     let answer: Response;
     try {
       this.grant = await this.context.authorization.grant();
@@ -168,7 +169,7 @@ export abstract class HttpTransport implements Transport {
     }
     try {
       const { headers, credentials } = fetchInit(this.grant);
-      answer = await this.context.fetch(httpAddress(this.context.base, path, query), {
+      answer = await this.context.fetch(address, {
         headers: { ...headers, Accept: accept },
         credentials,
         cache: "no-store",
@@ -178,8 +179,14 @@ export abstract class HttpTransport implements Transport {
       if (!signal.aborted) this.fail(failure(problem("network", messageOf(reason)), { unreachable: true }));
       return undefined;
     }
-    if (answer.ok) return answer;
-    const refusal = await refusalOf(answer);
+    if (answer.ok) {
+      const page = webPage(answer, address);
+      if (page === undefined) return answer;
+      // Something in between may stop answering so by itself: a sign-in to the network, a restart.
+      this.fail(failure(problem("protocol", page)));
+      return undefined;
+    }
+    const refusal = await refusalOf(answer, address);
     if (signal.aborted) return undefined;
     if (query.has("execution") && (answer.status === 404 || answer.status === 400)) {
       // One of those named can't be had, and the server refuses them all: find out which.

@@ -4,7 +4,7 @@ import type { TransportName } from "../options.js";
 import { type Failure, failure, problem } from "../problems.js";
 import type { ConnectionMessage } from "../protocol.gen.js";
 import type { Outgoing } from "../queue.js";
-import type { WebSocketConstructor } from "./websocket.js";
+import type { WebSocketConstructor } from "../socket.js";
 
 /** What a transport needs of its connection. */
 export interface TransportContext {

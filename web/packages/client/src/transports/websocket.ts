@@ -4,6 +4,7 @@ import { isObject } from "../frame.js";
 import { closeFailure, failure, httpFailure, isOwn, problem, refusalOf } from "../problems.js";
 import { closeCodes } from "../protocol.gen.js";
 import type { Outgoing } from "../queue.js";
+import type { WebSocketLike } from "../socket.js";
 import {
   checkCredential,
   grantFailure,
@@ -11,21 +12,6 @@ import {
   type OpenTransport,
   type TransportContext,
 } from "./transport.js";
-
-/** What is used of a WebSocket: the browser's, Node 22's, and that of package `ws` have it. */
-export interface WebSocketLike {
-  readonly readyState: number;
-  readonly bufferedAmount: number;
-  send(data: string): void;
-  close(code?: number, reason?: string): void;
-  addEventListener(type: "open", listener: () => void): void;
-  addEventListener(type: "error", listener: () => void): void;
-  addEventListener(type: "message", listener: (event: { data: unknown }) => void): void;
-  addEventListener(type: "close", listener: (event: { code: number; reason: string }) => void): void;
-}
-
-/** Makes one. */
-export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => WebSocketLike;
 
 /** Bytes the browser may hold that the network has not taken. */
 const maxBuffered = 256 * 1024;

@@ -121,7 +121,8 @@ export class LogStore {
     return [...this.#pages.keys()].sort((a, b) => a - b);
   }
 
-  get listened(): boolean {
+  /** Whether anybody listens. */
+  get inUse(): boolean {
     return this.#listeners.size > 0;
   }
 

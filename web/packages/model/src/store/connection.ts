@@ -1,5 +1,5 @@
 import type { ConnectionState } from "@claudeops/client";
-import type { Hub } from "./hub.js";
+import type { StoreHost } from "./host.js";
 import { Observable } from "./observable.js";
 
 /** What is said of a connection before there is one, also on a server that renders the page. */
@@ -9,6 +9,7 @@ export const NOT_CONNECTED: ConnectionState = {
   attempt: 0,
   nextAttemptAt: null,
   latencyMs: null,
+  clockOffsetMs: null,
   openSince: null,
   lastOpenAt: null,
   connectionId: null,
@@ -20,10 +21,10 @@ export const NOT_CONNECTED: ConnectionState = {
 
 /** The connection's state as a store. Opens the connection when somebody listens. */
 export class ConnectionStore extends Observable<ConnectionState> {
-  readonly #hub: Hub;
+  readonly #hub: StoreHost;
   #leave: (() => void) | null = null;
 
-  constructor(hub: Hub) {
+  constructor(hub: StoreHost) {
     super(NOT_CONNECTED);
     this.#hub = hub;
   }

@@ -1,5 +1,6 @@
 import { type ClaudeOpsError, type ExecutionRecord, RequestError } from "@claudeops/client";
-import type { Hub } from "./hub.js";
+import type { ExecutionsStore } from "./executions.js";
+import type { StoreHost } from "./host.js";
 import { Observable } from "./observable.js";
 
 export interface ExecutionState {
@@ -10,17 +11,22 @@ export interface ExecutionState {
 
 export const NO_EXECUTION: ExecutionState = { record: null, loading: true, error: null };
 
+/** A host with the list of all executions. */
+interface ExecutionsHost extends StoreHost {
+  readonly executions: ExecutionsStore;
+}
+
 /**
  * One execution's record: asked for once, then kept by the executions feed; asked for again when the
  * connection comes back.
  */
 export class ExecutionStore extends Observable<ExecutionState> {
-  readonly #hub: Hub;
+  readonly #hub: ExecutionsHost;
   readonly #id: string;
   #leave: (() => void)[] = [];
   #controller: AbortController | null = null;
 
-  constructor(hub: Hub, executionId: string) {
+  constructor(hub: ExecutionsHost, executionId: string) {
     super(NO_EXECUTION);
     this.#hub = hub;
     this.#id = executionId;

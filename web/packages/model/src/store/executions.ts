@@ -1,5 +1,5 @@
 import { applyEvent, type ClaudeOpsError, type ExecutionRecord } from "@claudeops/client";
-import type { Hub } from "./hub.js";
+import type { StoreHost } from "./host.js";
 import { Observable } from "./observable.js";
 import { keepWatching } from "./rewatch.js";
 
@@ -27,11 +27,11 @@ export const NO_EXECUTIONS: ExecutionsState = {
 
 /** The lifecycle of every execution, live: a snapshot, then each event folded in. */
 export class ExecutionsStore extends Observable<ExecutionsState> {
-  readonly #hub: Hub;
+  readonly #hub: StoreHost;
   #records = new Map<string, ExecutionRecord>();
   #stop: (() => void) | null = null;
 
-  constructor(hub: Hub) {
+  constructor(hub: StoreHost) {
     super(NO_EXECUTIONS);
     this.#hub = hub;
   }

@@ -13,6 +13,7 @@ import { ConnectionStore } from "./connection.js";
 import { ExecutionStore } from "./execution.js";
 import { ExecutionsStore } from "./executions.js";
 import { logSource } from "./log-source.js";
+import { Shelf } from "./shelf.js";
 import { SystemStore } from "./system.js";
 
 export interface HubOptions extends ConnectionOptions {
@@ -22,8 +23,10 @@ export interface HubOptions extends ConnectionOptions {
   readonly systemIntervalMs?: number;
 }
 
-/** Logs that nobody looks at are kept, so that going back to one is instant. */
+/** Logs that nobody looks at and that are kept: each may hold some megabytes. */
 const KEPT_LOGS = 4;
+/** Records that nobody looks at and that are kept. */
+const KEPT_RECORDS = 32;
 
 /**
  * Everything the hooks of one provider stand on: one connection, and the stores fed by it. Lives
@@ -32,8 +35,18 @@ const KEPT_LOGS = 4;
  */
 export class Hub {
   readonly #options: HubOptions;
-  readonly #logs = new Map<string, LogStore>();
-  readonly #executions = new Map<string, ExecutionStore>();
+  readonly #logs = new Shelf(
+    KEPT_LOGS,
+    (executionId) =>
+      new LogStore(
+        logSource(
+          () => this.connection,
+          () => this.api,
+          executionId,
+        ),
+      ),
+  );
+  readonly #executions = new Shelf(KEPT_RECORDS, (executionId) => new ExecutionStore(this, executionId));
   #lease: Lease | null = null;
   #api: Api | null = null;
   #users = 0;
@@ -42,7 +55,7 @@ export class Hub {
   readonly connectionState: ConnectionStore;
   readonly executions: ExecutionsStore;
   readonly system: SystemStore;
-  readonly clock: Clock = new Clock();
+  readonly clock: Clock = new Clock(() => this.serverNow());
 
   constructor(options: HubOptions = {}) {
     this.#options = options;
@@ -70,37 +83,21 @@ export class Hub {
 
   /** The log of an execution; the same store for everybody who asks. */
   log(executionId: string): LogStore {
-    let store = this.#logs.get(executionId);
-    if (store) this.#logs.delete(executionId);
-    else {
-      store = new LogStore(
-        logSource(
-          () => this.connection,
-          () => this.api,
-          executionId,
-        ),
-      );
-    }
-    this.#logs.set(executionId, store);
-    for (const [id, kept] of this.#logs) {
-      if (this.#logs.size <= KEPT_LOGS) break;
-      if (!kept.listened && id !== executionId) this.#logs.delete(id);
-    }
-    return store;
+    return this.#logs.get(executionId);
   }
 
+  /** The record of an execution; the same store for everybody who asks. */
   execution(executionId: string): ExecutionStore {
-    let store = this.#executions.get(executionId);
-    if (!store) {
-      store = new ExecutionStore(this, executionId);
-      this.#executions.set(executionId, store);
-      for (const id of this.#executions.keys()) {
-        if (this.#executions.size <= 32) break;
-        if (!this.#executions.get(id)?.inUse && id !== executionId) this.#executions.delete(id);
-      }
-    }
-    return store;
+    return this.#executions.get(executionId);
   }
+
+  /** How far the server's clock is ahead of this one, in milliseconds; 0 until that is known. */
+  get clockOffsetMs(): number {
+    return this.#lease?.connection.state.clockOffsetMs ?? 0;
+  }
+
+  /** The server's time: what began and ended there is compared with it. */
+  readonly serverNow = (): number => Date.now() + this.clockOffsetMs;
 
   /** Stops an execution: shown at once, taken back if the server refuses. */
   async cancel(executionId: string, reason?: string): Promise<void> {
@@ -133,8 +130,8 @@ export class Hub {
     this.executions.close();
     this.system.close();
     this.clock.close();
-    for (const log of this.#logs.values()) log.close();
-    for (const execution of this.#executions.values()) execution.close();
+    this.#logs.close();
+    this.#executions.close();
     this.#lease?.release();
     this.#lease = null;
   }

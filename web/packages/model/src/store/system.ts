@@ -1,5 +1,5 @@
 import type { ClaudeOpsError, SystemStatusMessage } from "@claudeops/client";
-import type { Hub } from "./hub.js";
+import type { StoreHost } from "./host.js";
 import { Observable } from "./observable.js";
 import { keepWatching } from "./rewatch.js";
 
@@ -17,11 +17,11 @@ const KEPT = 300;
 
 /** The host's figures, live, with a short past for charts. */
 export class SystemStore extends Observable<SystemState> {
-  readonly #hub: Hub;
+  readonly #hub: StoreHost;
   readonly #intervalMs: number;
   #stop: (() => void) | null = null;
 
-  constructor(hub: Hub, intervalMs: number) {
+  constructor(hub: StoreHost, intervalMs: number) {
     super(NO_SYSTEM);
     this.#hub = hub;
     this.#intervalMs = intervalMs;

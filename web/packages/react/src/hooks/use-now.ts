@@ -3,13 +3,13 @@
 import { useSyncExternalStore } from "react";
 import { useHub } from "../context.js";
 
-/** Milliseconds since the epoch, by the second; stands still while `running` is false. 0 on a server. */
+/** The server's time in milliseconds since the epoch, by the second; stands still while `running` is false. 0 on a server. */
 export function useNow(running = true): number {
-  const { clock } = useHub();
+  const hub = useHub();
+  const { clock } = hub;
   const now = useSyncExternalStore(running ? clock.subscribe : never, clock.get, zero);
-  return now === 0 ? zeroOrNow() : now;
+  return now === 0 && typeof window !== "undefined" ? hub.serverNow() : now;
 }
 
 const never = () => () => {};
 const zero = () => 0;
-const zeroOrNow = () => (typeof window === "undefined" ? 0 : Date.now());

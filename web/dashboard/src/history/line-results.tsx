@@ -12,9 +12,9 @@ import {
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { memo, type ReactNode, useState } from "react";
-import { LINES_AT_MOST, type LineSearch, type RunMatches } from "../lib/line-search.ts";
 import { toneOf } from "../lib/words.ts";
-import { Notice, Placeholder } from "./notice.tsx";
+import { Notice, Placeholder } from "../parts/notice.tsx";
+import { LINES_AT_MOST, type LineSearch, type RunMatches } from "./line-search.ts";
 
 /** Lines of one run shown before one asks for the rest. */
 const FIRST = 5;
@@ -53,7 +53,7 @@ export function LineResults({ search }: { readonly search: LineSearch & { stop()
       ) : empty && search.status === "searching" ? (
         <Placeholder rows={6} />
       ) : empty ? (
-        <Notice title={search.status === "stopped" ? "Nothing found until then" : "No line is like that"}>
+        <Notice title={search.status === "stopped" ? "Nothing found until then" : "No lines match"}>
           <p>Take a filter away, look at a longer time, or ignore the case of letters.</p>
         </Notice>
       ) : null}
@@ -103,6 +103,7 @@ const Run = memo(
   function Run({ run }: { readonly run: RunMatches; readonly count: number }): ReactNode {
     const [all, setAll] = useState(false);
     const record = useRecord(run.executionId);
+    const now = useHub().serverNow();
     const lines = all ? run.matches : run.matches.slice(0, FIRST);
     const rest = run.matches.length - lines.length;
     return (
@@ -125,7 +126,7 @@ const Run = memo(
               dateTime={record.queuedAt}
               title={formatInstant(Date.parse(record.queuedAt))}
             >
-              {formatWhen(Date.parse(record.queuedAt), Date.now())}
+              {formatWhen(Date.parse(record.queuedAt), now)}
             </time>
           )}
         </header>

@@ -1,18 +1,7 @@
-import type { Api, Level, SearchMatch, Status } from "@claudeops/client";
+import type { Api, SearchMatch } from "@claudeops/client";
 import { useHub } from "@claudeops/react";
 import { useCallback, useEffect, useRef, useState } from "react";
-
-/** What is looked for in the lines of every run. */
-export interface LineQuery {
-  readonly text: string;
-  readonly regex: boolean;
-  readonly caseSensitive: boolean;
-  readonly levels: readonly Level[];
-  readonly agent: string;
-  readonly statuses: readonly Status[];
-  /** Only lines of the last so many milliseconds; 0 for all. */
-  readonly spanMs: number;
-}
+import { boundsOf, type LineQuery } from "./address.ts";
 
 /** The lines found in one run. */
 export interface RunMatches {
@@ -53,7 +42,7 @@ const SILENCE = 25_000;
 
 /** Looks for lines in every run. Shows what is found as it is found; another query ends the last one. */
 export function useLineSearch(query: LineQuery | null): LineSearch & { stop(): void } {
-  const { api } = useHub();
+  const hub = useHub();
   const [state, setState] = useState<LineSearch>(IDLE);
   const running = useRef<Running | null>(null);
   const key = JSON.stringify(query);
@@ -63,10 +52,10 @@ export function useLineSearch(query: LineQuery | null): LineSearch & { stop(): v
       setState(IDLE);
       return;
     }
-    const mine = new Running(api, query, setState);
+    const mine = new Running(hub.api, query, hub.serverNow(), setState);
     running.current = mine;
     return () => mine.end();
-  }, [api, key]);
+  }, [hub, key]);
   const stop = useCallback(() => running.current?.stop(), []);
   return { ...state, stop };
 }
@@ -78,10 +67,10 @@ class Running {
   #state: LineSearch = { ...IDLE, status: "searching" };
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(api: Api, query: LineQuery, tell: (state: LineSearch) => void) {
+  constructor(api: Api, query: LineQuery, now: number, tell: (state: LineSearch) => void) {
     this.#tell = tell;
     tell(this.#state);
-    void this.#run(api, query);
+    void this.#run(api, query, now);
   }
 
   /** Ends it without a word: nobody looks any more. */
@@ -99,7 +88,7 @@ class Running {
     this.#publish();
   }
 
-  async #run(api: Api, query: LineQuery): Promise<void> {
+  async #run(api: Api, query: LineQuery, now: number): Promise<void> {
     const { signal } = this.#controller;
     try {
       const pages = api.executions.search(
@@ -111,7 +100,7 @@ class Running {
           ...(query.levels.length > 0 ? { level: query.levels } : {}),
           ...(query.statuses.length > 0 ? { status: query.statuses } : {}),
           ...(query.agent ? { agentType: query.agent } : {}),
-          ...(query.spanMs > 0 ? { since: new Date(Date.now() - query.spanMs) } : {}),
+          ...boundsOf(query, now),
         },
         { signal, timeoutMs: SILENCE },
       );
