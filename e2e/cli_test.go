@@ -64,17 +64,17 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("stderr is %q", o.stderr)
 		}
 		w.cli("run", "speaker", "-c", "word=x", "-c", "code=7").check(t, 7, "failed")
-		w.cli("run", "killed").check(t, 1, "failed")
+		w.cli("run", "killed").check(t, 137, "failed")
 		w.cli("run", "speaker", "-q", "-c", "word=x").check(t, 0)
 	})
 
 	t.Run("run_says_what_is_wrong_with_parameters", func(t *testing.T) {
 		t.Parallel()
-		w.cli("run", "speaker").check(t, 1, "word")
+		w.cli("run", "speaker").check(t, 2, "word")
 		w.cli("run", "speaker", "-c", "word=x", "-c", "times=often").check(t, 2, "times=often", "integer")
-		w.cli("run", "speaker", "-c", "word=x", "-c", "mood=good").check(t, 1, "mood")
+		w.cli("run", "speaker", "-c", "word=x", "-c", "mood=good").check(t, 2, "mood")
 		w.cli("run", "speaker", "-c", "word").check(t, 2, "key=value")
-		w.cli("run", "nobody").check(t, 1, "nobody", "agents")
+		w.cli("run", "nobody").check(t, 2, "nobody", "agents")
 		w.cli("run").check(t, 2, "run AGENT")
 		w.cli("run", "--nonsense", "speaker").check(t, 2, "nonsense")
 	})
@@ -107,8 +107,8 @@ func TestCommandLine(t *testing.T) {
 		if followed := w.cli("logs", "--json", "-f", id); followed.stdout != o.stdout {
 			t.Errorf("logs -f of an ended execution gives %q", followed.stdout)
 		}
-		w.cli("logs", "--since", "99", id).check(t, 1, "99", "last event")
-		w.cli("logs", "-f", "--since", "99", id).check(t, 1, "99", "last event")
+		w.cli("logs", "--since", "99", id).check(t, 2, "99", "last event")
+		w.cli("logs", "-f", "--since", "99", id).check(t, 2, "99", "last event")
 		w.cli("logs", "--since", "-1", id).check(t, 2, "-1")
 	})
 
@@ -157,7 +157,7 @@ func TestCommandLine(t *testing.T) {
 
 	t.Run("agents_with_problems", func(t *testing.T) {
 		t.Parallel()
-		w.cli("agents").check(t, 0, "speaker", "Says what it is told.", "word*", "system-health", "broken.yaml:")
+		w.cli("agents").check(t, 1, "speaker", "Says what it is told.", "word*", "system-health", "broken.yaml:")
 		for line := range strings.Lines(w.cli("agents", "--json").stdout) {
 			var object map[string]any
 			if err := json.Unmarshal([]byte(line), &object); err != nil {
@@ -310,14 +310,15 @@ func TestRun_interrupted(t *testing.T) {
 		}
 	})
 
-	t.Run("twice_leaves_it_running", func(t *testing.T) {
+	t.Run("twice_returns_while_it_is_being_stopped", func(t *testing.T) {
 		t.Parallel()
 		cmd, out := begin(t, "slow-to-end")
 		interrupt(t, cmd)
 		await(t, "it says that it stops", func() bool { return strings.Contains(out.String(), "stopping") })
 		await(t, "the server knows", func() bool { return strings.Contains(w.cli("ps").stdout, "cancelling") })
 		interrupt(t, cmd)
-		if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != 130 || !strings.Contains(out.String(), "claudeops logs -f") || !strings.Contains(out.String(), "claudeops cancel") {
+		if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != 130 || !strings.Contains(out.String(), "claudeops logs -f") || !strings.Contains(out.String(), "claudeops cancel") ||
+			strings.Contains(out.String(), "leaves it running") {
 			t.Errorf("it ends with %d:\n%s", cmd.ProcessState.ExitCode(), out)
 		}
 		w.cli("ps").check(t, 0, "slow-to-end", "cancelling")
@@ -352,12 +353,12 @@ func TestRun_on_a_terminal(t *testing.T) {
 		return out.String()
 	}
 	text := show()
-	for _, hostile := range []string{"\x1b]0;owned", "\x1b[2J", "\x1b[7m", "\u202e", "10%"} {
+	for _, hostile := range []string{"\x1b]0;owned", "\x1b[2J", "\u202e", "10%"} {
 		if strings.Contains(text, hostile) {
 			t.Errorf("%q reaches the terminal: %q", hostile, text)
 		}
 	}
-	for _, want := range []string{"␛]0;owned␇␛[2Jred ␛[31mtext", "30%", "‹U+202E›gnp.exe", "40 %"} {
+	for _, want := range []string{"␛]0;owned␇␛[2Jred \x1b[31mtext\x1b[0m", "30%", "‹U+202E›gnp.exe", "40 %"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing: %q", want, text)
 		}
@@ -367,6 +368,16 @@ func TestRun_on_a_terminal(t *testing.T) {
 	}
 	if plain := show("--color", "never"); strings.Contains(plain, "\x1b[3") {
 		t.Errorf("--color never gives %q", plain)
+	}
+	if lines := show("--json"); strings.Contains(lines, "\u202e") || !strings.Contains(lines, `\u202e`) {
+		t.Errorf("--json gives %q", lines)
+	}
+	piped := w.cli("run", "hostile")
+	if piped.check(t, 0); strings.Contains(piped.stdout, "\x1b") || !strings.Contains(piped.stdout, "red text\n") {
+		t.Errorf("a pipe gets %q", piped.stdout)
+	}
+	if raw := w.cli("run", "hostile", "--raw"); !strings.Contains(raw.stdout, "\x1b[2Jred \x1b[31mtext\n") {
+		t.Errorf("--raw gives a pipe %q", raw.stdout)
 	}
 }
 

@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +30,7 @@ func TestProxies(t *testing.T) {
 			w.define("talker", "shell: 'i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo line $i; sleep 0.02; done; read wait < $CLAUDEOPS_PARAM_GATE'\nparameters: {type: object, properties: {gate: {type: string}}}\n")
 			w.serve()
 			address := start(t, w.listen)
+			checkRedirect(t, address)
 			for transportName, transport := range transports {
 				t.Run(transportName, func(t *testing.T) {
 					ctx := testContext(t, time.Minute)
@@ -68,6 +71,20 @@ func TestProxies(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// checkRedirect holds that the page is found without the slash at the end of its path, too.
+func checkRedirect(t *testing.T, address string) {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	answer, err := transport.RoundTrip(httptest.NewRequest(http.MethodGet, "http://"+address+"/ops", nil).WithContext(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if to := answer.Header.Get("Location"); answer.StatusCode/100 != 3 || !strings.HasSuffix(to, "/ops/") {
+		t.Errorf("/ops answers %s and leads to %q", answer.Status, to)
 	}
 }
 

@@ -16,7 +16,11 @@ func (c *command) agentsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "agents",
 		Short: "List what can be run, and what is wrong with definitions",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.agents(cmd.Context()) },
+		Long: `Lists what can be run, and what is wrong with definitions.
+
+Exit codes: 0 every definition is good; 1 there are problems. claudeops validate looks at definitions
+without a server.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.agents(cmd.Context()) },
 	}
 }
 
@@ -30,7 +34,7 @@ func (c *command) agents(ctx context.Context) error {
 		return err
 	}
 	if c.json {
-		out := &lines{w: c.stdout}
+		out := newLines(c.stdout)
 		for _, agent := range agents {
 			if err := out.object(agent.Raw); err != nil {
 				return err
@@ -41,7 +45,7 @@ func (c *command) agents(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return withProblems(problems)
 	}
 	t := &table{}
 	t.add("NAME", "DESCRIPTION", "PARAMETERS")
@@ -50,13 +54,21 @@ func (c *command) agents(ctx context.Context) error {
 		if text == "" {
 			text = agent.Title
 		}
-		t.add(agent.Name, shorten(strings.Join(strings.Fields(text), " "), 72), parametersText(agent))
+		t.add(agent.Name, strings.Join(strings.Fields(text), " "), parametersText(agent))
 	}
 	if err := t.print(c, c.stdout); err != nil {
 		return err
 	}
 	for _, p := range problems {
 		fmt.Fprintln(c.stderr, c.paint(c.stderr, yellow, problemText(p)))
+	}
+	return withProblems(problems)
+}
+
+// withProblems ends with exit code 1 when there are any.
+func withProblems(problems []client.AgentProblem) error {
+	if len(problems) > 0 {
+		return &exitError{code: exitFailure}
 	}
 	return nil
 }

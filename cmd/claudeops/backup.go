@@ -30,7 +30,7 @@ the definitions, too. Not sessions, and not what agents that run are to do, whic
 index is left out: it is made from the journals.
 
 Where DIR holds an earlier backup, that is brought up to date: what has ended and is in it already is
-not copied again. Until the new backup is whole, the earlier one stays usable; interrupted, it is
+not copied again, and definitions stay in it when --agents is not given. Until the new backup is whole, the earlier one stays usable; interrupted, it is
 begun again with the same command, and what was copied is not copied twice.
 
 Exit codes: 0 everything is in the backup; 1 something is not, or the backup failed.`,
@@ -68,7 +68,7 @@ func (c *command) backup(ctx context.Context, to string, f *backupFlags) error {
 	}
 	took := time.Since(began)
 	if c.json {
-		err = (&lines{w: c.stdout}).object(struct {
+		err = newLines(c.stdout).object(struct {
 			Type string `json:"type"`
 			backup.Taken
 			DurationMs int64 `json:"durationMs"`
@@ -81,6 +81,14 @@ func (c *command) backup(ctx context.Context, to string, f *backupFlags) error {
 		}
 		if taken.Removed > 0 {
 			text += fmt.Sprintf(", %d no longer there", taken.Removed)
+		}
+		switch {
+		case taken.DefinitionsKept:
+			text += fmt.Sprintf("; %s kept from the earlier backup", count(taken.Definitions, "definition", "definitions"))
+		case taken.Definitions > 0:
+			text += "; " + count(taken.Definitions, "definition", "definitions")
+		default:
+			text += "; no definitions (--agents DIR copies them)"
 		}
 		_, err = fmt.Fprintf(c.stdout, "%s; %s written in %s\n", text, bytesText(taken.Bytes), durationText(took))
 	}
@@ -149,7 +157,7 @@ func (c *command) restore(ctx context.Context, from, agents string) error {
 	}
 	took := time.Since(began)
 	if c.json {
-		err = (&lines{w: c.stdout}).object(struct {
+		err = newLines(c.stdout).object(struct {
 			Type string `json:"type"`
 			backup.Restored
 			DurationMs int64 `json:"durationMs"`

@@ -26,9 +26,10 @@ func (c *command) cancelCommand() *cobra.Command {
 		Short: "Stop executions, and say when nothing of them runs any more",
 		Long: `Stops executions: the agent is asked to end, and after its grace everything of it is killed. Waits
 until nothing of them runs any more, and says so. The beginning of an id is enough where it names
-one execution alone.`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.cancel(cmd.Context(), args, f) },
+one execution alone; last is the newest.`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: c.completeID(-1, execution.Queued, execution.Running, execution.Cancelling),
+		RunE:              func(cmd *cobra.Command, args []string) error { return c.cancel(cmd.Context(), args, f) },
 	}
 	cmd.Flags().StringVar(&f.reason, "reason", "", "`why`, for the record")
 	cmd.Flags().BoolVar(&f.noWait, "no-wait", false, "do not wait for the end")
@@ -54,11 +55,12 @@ func (c *command) cancel(ctx context.Context, args []string, f *cancelFlags) err
 			outcomes[i] <- o
 		}()
 	}
-	failed := 0
+	failed, code := 0, exitFailure
 	for i, arg := range args {
 		o := <-outcomes[i]
 		if o.err != nil {
 			failed++
+			code = max(code, codeOf(o.err))
 			c.complain(fmt.Errorf("cancel %s: %w", arg, o.err))
 			continue
 		}
@@ -67,7 +69,7 @@ func (c *command) cancel(ctx context.Context, args []string, f *cancelFlags) err
 		}
 	}
 	if failed > 0 {
-		return &exitError{code: exitFailure}
+		return &exitError{code: code}
 	}
 	return nil
 }
@@ -111,7 +113,7 @@ func (c *command) cancelOne(ctx context.Context, cl *client.Client, arg string, 
 
 func (c *command) tellCancelled(record protocol.Record, before execution.Status) error {
 	if c.json {
-		return (&lines{w: c.stdout}).object(status(record))
+		return newLines(c.stdout).object(status(record))
 	}
 	_, err := fmt.Fprintf(c.stdout, "%s %s: %s\n", record.ExecutionID, neutral(record.AgentType), outcomeText(record, before))
 	return err

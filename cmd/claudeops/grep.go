@@ -48,13 +48,14 @@ PATTERN is plain text, or with -e a regular expression (RE2 syntax). Its case ma
 given. The server searches; nothing but what is found is fetched.
 
 Exit codes: 0 something was found; 1 nothing was; 2 something went wrong, or could not be searched;
-130 interrupted.`,
+125 the server can't be reached; 130 interrupted.`,
 		Example: `  claudeops grep refused                        # all executions
   claudeops grep -i -e 'error|warn' 01jd3w      # one of them, a regular expression
   claudeops grep -c --since 2h --agent deploy timeout
   claudeops grep -n -C 3 --level error panic --reverse -m 10`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.grep(cmd.Context(), args[0], args[1:], f) },
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: c.completeID(-2),
+		RunE:              func(cmd *cobra.Command, args []string) error { return c.grep(cmd.Context(), args[0], args[1:], f) },
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.regexp, "regexp", "e", false, "PATTERN is a regular expression")
@@ -81,6 +82,11 @@ Exit codes: 0 something was found; 1 nothing was; 2 something went wrong, or cou
 	flags.StringVar(&f.agent, "agent", "", "the same as --agent-type `agent`")
 	flags.StringSliceVar(&f.status, "status", nil, "only executions that stand so: queued, running, cancelling, completed, failed, cancelled (repeatable, or with commas)")
 	_ = flags.SetAnnotation("agent", noTwin, []string{"true"})
+	_ = cmd.RegisterFlagCompletionFunc("agent", c.completeAgent)
+	_ = cmd.RegisterFlagCompletionFunc("agent-type", c.completeAgent)
+	_ = cmd.RegisterFlagCompletionFunc("status", completeStatus)
+	_ = cmd.RegisterFlagCompletionFunc("level", completeWords("debug", "info", "warn", "error"))
+	_ = cmd.RegisterFlagCompletionFunc("stream", completeWords("stdout", "stderr", "agent"))
 	cmd.MarkFlagsMutuallyExclusive("fixed-strings", "regexp")
 	cmd.MarkFlagsMutuallyExclusive("fixed-strings", "extended-regexp")
 	cmd.MarkFlagsMutuallyExclusive("agent", "agent-type")
@@ -101,7 +107,7 @@ func (c *command) grep(ctx context.Context, pattern string, ids []string, f *gre
 	switch {
 	case ctx.Err() != nil:
 		return &exitError{code: exitCancelled}
-	case errors.As(err, &exit):
+	case errors.As(err, &exit), err != nil && unreachable(err):
 		return err
 	case err != nil:
 		return &exitError{grepFailed, err}
@@ -209,11 +215,8 @@ func (f *grepFlags) query(pattern string, now time.Time) (q client.SearchQuery, 
 			return q, usageError("--stream %s: is none of stdout, stderr, agent", stream)
 		}
 	}
-	for _, status := range f.status {
-		if !protocol.Status(status).Valid() {
-			return q, usageError("--status %s: is none of queued, running, cancelling, completed, failed, cancelled", status)
-		}
-		q.Status = append(q.Status, protocol.Status(status))
+	if q.Status, err = statuses(f.status); err != nil {
+		return q, err
 	}
 	return q, nil
 }

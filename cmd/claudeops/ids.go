@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,14 +12,27 @@ import (
 	"github.com/claudeops/claudeops/protocol"
 )
 
-// resolveID gives the execution that an id, or the beginning of one, names.
+// newest stands for the newest execution wherever an id does.
+const newest = "last"
+
+// resolveID gives the execution that an id, the beginning of one, or last names.
 func resolveID(ctx context.Context, cl *client.Client, text string) (string, error) {
 	prefix := strings.ToLower(text)
+	if prefix == newest {
+		page, err := cl.List(ctx, client.Filter{Limit: 1})
+		if err != nil {
+			return "", err
+		}
+		if len(page.Executions) == 0 {
+			return "", errors.New("there is no execution yet, so none is the last")
+		}
+		return page.Executions[0].ExecutionID, nil
+	}
 	if err := execution.ValidateID(prefix); err == nil {
 		return prefix, nil
 	}
 	if prefix == "" || len(prefix) > execution.IDLength || strings.Trim(prefix, crockford) != "" {
-		return "", usageError("%q is neither an execution's id nor the beginning of one; claudeops ps -a lists them", text)
+		return "", usageError("%q is neither an execution's id, the beginning of one, nor last; claudeops ps -a lists them", text)
 	}
 	// An id begins with its time, so its beginning says when to look.
 	since, until := prefixTimes(prefix)

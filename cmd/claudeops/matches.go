@@ -336,7 +336,7 @@ func (p *matchPrinter) line(text string) error {
 	return nil
 }
 
-func (p *matchPrinter) object(v any) error { return (&lines{w: p.c.stdout}).object(v) }
+func (p *matchPrinter) object(v any) error { return (newLines(p.c.stdout)).object(v) }
 
 // utf16Index finds places in a text that are given in UTF-16 code units, in ascending order.
 type utf16Index struct {

@@ -39,7 +39,7 @@ func (m *meter) show(p backup.Progress) {
 	}
 	m.last = now
 	if m.c.json {
-		_ = (&lines{w: m.c.stdout}).object(map[string]any{"type": "progress", "done": p.Done, "executions": p.Executions, "bytes": p.Bytes})
+		_ = newLines(m.c.stdout).object(map[string]any{"type": "progress", "done": p.Done, "executions": p.Executions, "bytes": p.Bytes})
 		return
 	}
 	text := fmt.Sprintf("%d of %s, %s %s", p.Done, count(p.Executions, "execution", "executions"), bytesText(p.Bytes), m.what)

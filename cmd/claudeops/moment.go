@@ -33,20 +33,33 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 	return time.Time{}, usageError("%s %s: is neither how long ago, such as 2h or 3d, nor a time such as 14:00, 2026-01-31 or 2026-01-31T14:00:00Z", flag, text)
 }
 
-// howLong reads a duration, in days and weeks too.
+// howLong reads a duration, in weeks and days too: 90s, 2h, 3d, 1w, 1d12h.
 func howLong(text string) (time.Duration, bool) {
-	if d, err := time.ParseDuration(text); err == nil {
-		return d, d >= 0 && text[0] != '+'
+	if strings.HasPrefix(text, "+") {
+		return 0, false
 	}
-	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		digits, ok := strings.CutSuffix(text, unit)
+	var total time.Duration
+	rest := text
+	for _, unit := range []struct {
+		suffix string
+		length time.Duration
+	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}} {
+		digits, after, ok := strings.Cut(rest, unit.suffix)
 		if !ok {
 			continue
 		}
 		n, err := strconv.ParseUint(digits, 10, 32)
-		if err == nil && n <= uint64(math.MaxInt64/length) {
-			return time.Duration(n) * length, true
+		if err != nil || n > uint64(math.MaxInt64/unit.length) || time.Duration(n)*unit.length > math.MaxInt64-total {
+			return 0, false
 		}
+		total, rest = total+time.Duration(n)*unit.length, after
 	}
-	return 0, false
+	if rest == "" {
+		return total, text != ""
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || d < 0 || d > math.MaxInt64-total {
+		return 0, false
+	}
+	return total + d, true
 }

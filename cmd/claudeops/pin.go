@@ -16,7 +16,8 @@ func (c *command) pinCommand() *cobra.Command {
 		Short: "Keep executions, whatever retention says",
 		Long: `Keeps executions with everything they wrote, whatever retention says, until they are unpinned. One
 that still runs is kept when it has ended. claudeops ps -a --pinned lists them.`,
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: c.completeID(-1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.pin(cmd.Context(), args, "pinned", (*client.Client).Pin)
 		},
@@ -25,9 +26,10 @@ that still runs is kept when it has ended. claudeops ps -a --pinned lists them.`
 
 func (c *command) unpinCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "unpin ID…",
-		Short: "Leave executions to retention again",
-		Args:  cobra.MinimumNArgs(1),
+		Use:               "unpin ID…",
+		Short:             "Leave executions to retention again",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: c.completeID(-1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.pin(cmd.Context(), args, "unpinned", (*client.Client).Unpin)
 		},
@@ -39,7 +41,7 @@ func (c *command) pin(ctx context.Context, args []string, done string, do func(*
 	if err != nil {
 		return err
 	}
-	failed := 0
+	failed, code := 0, exitFailure
 	for _, arg := range args {
 		id, err := resolveID(ctx, cl, arg)
 		var record protocol.Record
@@ -48,11 +50,12 @@ func (c *command) pin(ctx context.Context, args []string, done string, do func(*
 		}
 		if err != nil {
 			failed++
+			code = max(code, codeOf(err))
 			c.complain(fmt.Errorf("%s: %w", arg, err))
 			continue
 		}
 		if c.json {
-			err = (&lines{w: c.stdout}).object(status(record))
+			err = newLines(c.stdout).object(status(record))
 		} else {
 			_, err = fmt.Fprintf(c.stdout, "%s %s: %s\n", record.ExecutionID, neutral(record.AgentType), done)
 		}
@@ -61,7 +64,7 @@ func (c *command) pin(ctx context.Context, args []string, done string, do func(*
 		}
 	}
 	if failed > 0 {
-		return &exitError{code: exitFailure}
+		return &exitError{code: code}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,11 +14,12 @@ import (
 )
 
 // printer shows an execution's events to a person: what the agent wrote goes to stdout and stderr as
-// the agent wrote it there, everything else to stderr. On a terminal nothing of the agent's can do
-// more than be read; anywhere else its bytes come through as they are.
+// the agent wrote it there, everything else to stderr. On a terminal the agent's colours are shown, and
+// nothing else of its text can do more than be read; anywhere else escape sequences are left out. With
+// raw its bytes come through as they are.
 type printer struct {
 	c          *command
-	raw        bool // on a terminal too
+	raw        bool // the agent's bytes as they are
 	quiet      bool // nothing but the agent's output
 	timestamps bool
 
@@ -27,13 +27,15 @@ type printer struct {
 
 	mu     sync.Mutex                // guards what follows, and the order of what is written
 	open   map[execution.Stream]bool // streams whose last line is not ended
-	last   execution.Stream          // that wrote to the terminal last
-	status string                    // progress, on the terminal's last line
-	failed error                     // of writing
+	escape map[execution.Stream]*escapeFilter
+	last   execution.Stream // that wrote to the terminal last
+	status string           // progress, on the terminal's last line
+	failed error            // of writing
 }
 
 func (c *command) newPrinter() *printer {
-	return &printer{c: c, outTTY: isTerminal(c.stdout), errTTY: isTerminal(c.stderr), open: map[execution.Stream]bool{}}
+	return &printer{c: c, outTTY: isTerminal(c.stdout), errTTY: isTerminal(c.stderr), open: map[execution.Stream]bool{},
+		escape: map[execution.Stream]*escapeFilter{}}
 }
 
 // event shows one event.
@@ -80,18 +82,28 @@ func (p *printer) log(e *protocol.Event) {
 	if e.Message != nil {
 		text = *e.Message
 	}
-	if !tty || p.raw {
-		if e.Raw != nil {
-			text = string(e.Raw)
-		}
-	} else {
-		text = p.display(e, text)
+	if e.Raw != nil && (!tty || p.raw) {
+		text = string(e.Raw)
+	}
+	again := false // the line begins anew on the terminal
+	switch {
+	case p.raw:
+	case tty:
+		text, again = p.display(e, w, text)
+	case p.c.color == "always":
+		text = p.filter(e.Stream).show(text, true, !e.Partial)
+	default:
+		text = p.filter(e.Stream).strip(text, !e.Partial)
 	}
 	if tty {
 		p.clearStatus()
 		if p.last != e.Stream && p.open[p.last] {
 			p.write(w, "\n") // the other stream's line goes on below
 			p.open[p.last] = false
+		}
+		if again && p.open[e.Stream] {
+			p.write(w, "\r\x1b[K")
+			p.open[e.Stream] = false
 		}
 	}
 	if p.timestamps && !p.open[e.Stream] {
@@ -107,22 +119,55 @@ func (p *printer) log(e *protocol.Event) {
 	}
 }
 
-// display is a log line made fit for a terminal.
-func (p *printer) display(e *protocol.Event, text string) string {
-	text = neutral(lastSegment(text))
-	w := p.c.stdout
-	if e.Stream == execution.Stderr {
-		w = p.c.stderr
+func (p *printer) filter(stream execution.Stream) *escapeFilter {
+	f := p.escape[stream]
+	if f == nil {
+		f = &escapeFilter{}
+		p.escape[stream] = f
+	}
+	return f
+}
+
+// display is a log line made fit for a terminal. again says that the agent has returned to the
+// beginning of the line, and what was shown of it is to be replaced.
+func (p *printer) display(e *protocol.Event, w io.Writer, text string) (_ string, again bool) {
+	f, colored := p.filter(e.Stream), p.c.colored(w)
+	text = strings.TrimRight(text, "\r")
+	if i := strings.LastIndexByte(text, '\r'); i >= 0 {
+		f.show(text[:i], false, true) // for the colours it leaves behind
+		text, again = text[i+1:], true
+	}
+	text = f.show(text, colored, !e.Partial)
+	if strings.Contains(text, "\x1b") {
+		return text, again // the agent's own colours
 	}
 	switch e.Level {
 	case execution.Error:
-		return p.c.paint(w, red, text)
+		text = p.c.paint(w, red, text)
 	case execution.Warn:
-		return p.c.paint(w, yellow, text)
+		text = p.c.paint(w, yellow, text)
 	case execution.Debug:
-		return p.c.paint(w, dim, text)
+		text = p.c.paint(w, dim, text)
 	}
-	return text
+	return text, again
+}
+
+// flush writes what is kept of escape sequences that were never finished.
+func (p *printer) flush() {
+	for stream, f := range p.escape {
+		if f.unfinished == "" {
+			continue
+		}
+		w, tty := p.c.stdout, p.outTTY
+		if stream == execution.Stderr {
+			w, tty = p.c.stderr, p.errTTY
+		}
+		if tty {
+			p.write(w, f.show("", false, true))
+		} else {
+			p.write(w, f.strip("", true))
+		}
+	}
 }
 
 func (p *printer) progress(e *protocol.Event) {
@@ -176,6 +221,7 @@ func (p *printer) noteLocked(color, sign, text string) {
 
 func (p *printer) end(e *protocol.Event) {
 	p.clearStatus()
+	p.flush()
 	p.endLines()
 	var text string
 	color, sign := green, "✓"
@@ -229,37 +275,6 @@ func (p *printer) write(w io.Writer, text string) {
 	if _, err := io.WriteString(w, text); err != nil && p.failed == nil {
 		p.failed = fmt.Errorf("write the output: %w", err)
 	}
-}
-
-// lines prints messages as they are, one a line.
-type lines struct {
-	w      io.Writer
-	failed error
-}
-
-func (l *lines) message(raw []byte) {
-	b := make([]byte, 0, len(raw)+1)
-	b = append(append(b, raw...), '\n')
-	if _, err := l.w.Write(b); err != nil && l.failed == nil {
-		l.failed = fmt.Errorf("write the output: %w", err)
-	}
-}
-
-func (l *lines) object(v any) error {
-	b, err := encodeLine(v)
-	if err != nil {
-		return err
-	}
-	_, err = l.w.Write(b)
-	return err
-}
-
-func encodeLine(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return b.Bytes(), err
 }
 
 func gapMessage(gap *client.GapError) protocol.LogsGap {

@@ -45,7 +45,7 @@ func (c *command) prune(ctx context.Context, f *pruneFlags) error {
 		return err
 	}
 	if c.json {
-		err = (&lines{w: c.stdout}).object(report)
+		err = newLines(c.stdout).object(report)
 	} else {
 		err = c.tellRetention(report)
 	}

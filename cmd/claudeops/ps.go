@@ -19,6 +19,9 @@ type psFlags struct {
 	agent  string
 	pinned bool
 	quiet  bool
+
+	status       []string
+	since, until string
 }
 
 func (c *command) psCommand() *cobra.Command {
@@ -26,15 +29,28 @@ func (c *command) psCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List executions",
-		Long:  "Lists executions that run or wait; with -a those that have ended too, the newest first.",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.ps(cmd.Context(), f) },
+		Long: `Lists executions that run or wait; with -a those that have ended too, the newest first. --status
+chooses by status, --since and --until by the time at which an execution was queued; with one of these,
+executions that have ended are listed too.`,
+		Example: `  claudeops ps --status failed --since 1d
+  claudeops ps -a --agent nightly -n 5`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.ps(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.all, "all", "a", false, "those that have ended too")
 	flags.IntVarP(&f.limit, "limit", "n", 0, "at most `number` of them (default: all that run or wait; 20 with -a)")
 	flags.StringVar(&f.agent, "agent-type", "", "only executions of this `agent`")
+	flags.StringVar(&f.agent, "agent", "", "the same as --agent-type `agent`")
+	_ = flags.SetAnnotation("agent", noTwin, []string{"true"})
+	flags.StringSliceVar(&f.status, "status", nil, "only executions of this `status`: queued, running, cancelling, completed, failed, cancelled (repeatable, or with commas)")
+	flags.StringVar(&f.since, "since", "", "only executions queued at this `time` or later: 2h, 3d, 2026-01-31, 14:00, 2026-01-31T14:00:00Z")
+	flags.StringVar(&f.until, "until", "", "only executions queued before this `time`")
 	flags.BoolVar(&f.pinned, "pinned", false, "only executions that are pinned")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "ids alone")
+	cmd.MarkFlagsMutuallyExclusive("agent", "agent-type")
+	_ = cmd.RegisterFlagCompletionFunc("agent", c.completeAgent)
+	_ = cmd.RegisterFlagCompletionFunc("agent-type", c.completeAgent)
+	_ = cmd.RegisterFlagCompletionFunc("status", completeStatus)
 	return cmd
 }
 
@@ -42,28 +58,24 @@ func (c *command) ps(ctx context.Context, f *psFlags) error {
 	if f.limit < 0 {
 		return usageError("-n %d: wants a number of executions", f.limit)
 	}
-	cl, err := c.connect(ctx)
+	filter, err := f.filter(time.Now())
 	if err != nil {
 		return err
 	}
-	filter := client.Filter{AgentType: f.agent}
-	if f.pinned {
-		filter.Pinned = new(true)
-	}
 	limit := f.limit
-	if f.all {
-		if limit == 0 {
-			limit = 20
-		}
-	} else {
-		filter.Status = []protocol.Status{execution.Queued, execution.Running, execution.Cancelling}
+	if limit == 0 && f.ended() {
+		limit = 20
+	}
+	cl, err := c.connect(ctx)
+	if err != nil {
+		return err
 	}
 	records, err := list(ctx, cl, filter, limit)
 	if err != nil {
 		return err
 	}
 	if c.json {
-		out := &lines{w: c.stdout}
+		out := newLines(c.stdout)
 		for _, record := range records {
 			if err := out.object(status(record)); err != nil {
 				return err
@@ -80,14 +92,56 @@ func (c *command) ps(ctx context.Context, f *psFlags) error {
 		return nil
 	}
 	if len(records) == 0 {
-		if f.all {
+		switch {
+		case f.ended() && f.chosen():
+			fmt.Fprintln(c.stderr, "no executions match")
+		case f.all:
 			fmt.Fprintln(c.stderr, "nothing has run yet; claudeops run system-health"+c.dataFlag()+" is a beginning")
-		} else {
+		default:
 			fmt.Fprintln(c.stderr, "nothing runs; claudeops ps -a"+c.dataFlag()+" lists what has")
 		}
 		return nil
 	}
 	return executionTable(records, time.Now()).print(c, c.stdout)
+}
+
+// ended says whether executions that have ended are asked for.
+func (f *psFlags) ended() bool { return f.all || f.since != "" || f.until != "" || len(f.status) > 0 }
+
+// chosen says whether anything but -a narrows the list.
+func (f *psFlags) chosen() bool {
+	return f.agent != "" || f.pinned || f.since != "" || f.until != "" || len(f.status) > 0
+}
+
+func (f *psFlags) filter(now time.Time) (filter client.Filter, err error) {
+	filter.AgentType = f.agent
+	if f.pinned {
+		filter.Pinned = new(true)
+	}
+	if filter.Since, err = moment("--since", f.since, now); err != nil {
+		return filter, err
+	}
+	if filter.Until, err = moment("--until", f.until, now); err != nil {
+		return filter, err
+	}
+	if filter.Status, err = statuses(f.status); err != nil {
+		return filter, err
+	}
+	if !f.ended() {
+		filter.Status = []protocol.Status{execution.Queued, execution.Running, execution.Cancelling}
+	}
+	return filter, nil
+}
+
+// statuses reads the values of --status.
+func statuses(texts []string) (list []protocol.Status, err error) {
+	for _, text := range texts {
+		if !protocol.Status(text).Valid() {
+			return nil, usageError("--status %s: is none of queued, running, cancelling, completed, failed, cancelled", text)
+		}
+		list = append(list, protocol.Status(text))
+	}
+	return list, nil
 }
 
 // list gives up to limit executions, 0 for all.
@@ -111,7 +165,7 @@ func list(ctx context.Context, cl *client.Client, filter client.Filter, limit in
 }
 
 func executionTable(records []protocol.Record, now time.Time) *table {
-	t := &table{colors: map[int]func(string) string{2: statusColor}}
+	t := &table{colors: map[int]func(string) string{2: statusColor}, optional: []int{5, 4, 3}}
 	t.add("ID", "AGENT", "STATUS", "DURATION", "QUEUED", "BY", "DETAIL")
 	for _, r := range records {
 		t.add(r.ExecutionID, r.AgentType, statusSign(r.Status)+" "+string(r.Status), recordDuration(r, now),

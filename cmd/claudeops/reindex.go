@@ -39,7 +39,7 @@ func (c *command) reindex(ctx context.Context) error {
 	}
 	took := time.Since(start)
 	if c.json {
-		return (&lines{w: c.stdout}).object(map[string]any{"executions": n, "durationMs": took.Milliseconds()})
+		return newLines(c.stdout).object(map[string]any{"executions": n, "durationMs": took.Milliseconds()})
 	}
 	_, err = fmt.Fprintf(c.stdout, "%s indexed in %s\n", count(n, "execution", "executions"), durationText(took))
 	return err

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,29 +40,42 @@ func (c *command) runCommand() *cobra.Command {
 		Short: "Run an agent, show what it writes, end as it ends",
 		Long: `Runs an agent, shows every line it writes where the agent wrote it (stdout or stderr), and ends with
 the agent's exit code. Ctrl-C stops the agent and waits until nothing of it runs any more; a second
-Ctrl-C leaves at once, and the agent goes on to its end.
+Ctrl-C returns at once, while the agent is still being stopped.
 
 Values are read as the agent's parameters say: numbers, true and false, JSON for lists and objects.
+key=@FILE takes the value from a file and key=- from standard input, without a line break at its end;
+key=@@text is the text @text.
+
+On a terminal the agent's colours are shown, and other control characters are made visible; in a pipe
+escape sequences are left out. --raw gives the agent's bytes as they are.
 
 When no server runs, one is started in this process, on the same data directory, for as long as it
 takes.`,
 		Example: `  claudeops run system-health
   claudeops run disk-report -c path=/var --json
   id=$(claudeops run nightly --detach)`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.completeAgent,
+		RunE:              func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
 	}
+	f.register(c, cmd)
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.config, "config", "c", nil, "a parameter, `key=value` (repeatable)")
-	_ = flags.SetAnnotation("config", noTwin, []string{"true"})
 	flags.StringVar(&f.configFile, "config-file", "", "`file` with the parameters as a JSON object, - for standard input")
+	_ = cmd.RegisterFlagCompletionFunc("config", c.completeParameter)
+	return cmd
+}
+
+// register adds the flags that run and rerun share.
+func (f *runFlags) register(c *command, cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.config, "config", "c", nil, "a parameter, `key=value`, key=@file or key=- (repeatable)")
+	_ = flags.SetAnnotation("config", noTwin, []string{"true"})
 	flags.StringVar(&f.agents, "agents", "", "`directory` with agent definitions, when a server is started for this")
 	flags.StringVar(&f.key, "idempotency-key", "", "`key` with which the same run is started once however often it is asked for")
 	flags.BoolVarP(&f.detach, "detach", "d", false, "print the execution's id and leave it running")
-	flags.BoolVar(&f.raw, "raw", false, "show control characters to the terminal as they are")
+	flags.BoolVar(&f.raw, "raw", false, "the agent's bytes as they are, escape sequences too")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "nothing but what the agent writes")
 	flags.BoolVarP(&f.timestamps, "timestamps", "t", false, "the time before each line")
-	return cmd
 }
 
 // signals counts how often the user has asked to end.
@@ -101,7 +114,21 @@ func listenToUser() *signals {
 // errLeft ends following when the user leaves.
 var errLeft = errors.New("the user leaves")
 
+// starter makes an execution on a server.
+type starter func(context.Context, *client.Client) (protocol.Record, error)
+
 func (c *command) run(ctx context.Context, agent string, f *runFlags) error {
+	return c.startAndFollow(ctx, f, func(ctx context.Context, cl *client.Client) (protocol.Record, error) {
+		config, err := c.readConfig(ctx, cl, agent, f)
+		if err != nil {
+			return protocol.Record{}, err
+		}
+		return create(ctx, cl, agent, config, f)
+	})
+}
+
+// startAndFollow starts an execution, shows it to its end, and ends as it ends.
+func (c *command) startAndFollow(ctx context.Context, f *runFlags, start starter) error {
 	user := listenToUser()
 	defer user.stop()
 	ctx, leave := context.WithCancelCause(ctx)
@@ -126,30 +153,45 @@ func (c *command) run(ctx context.Context, agent string, f *runFlags) error {
 	})
 	cl, err := r.server(ctx)
 	if err != nil {
-		return leaving(ctx, err)
+		return runError(leaving(ctx, err))
 	}
-	record, err := c.begin(ctx, cl, agent, f)
+	record, err := start(ctx, cl)
+	if errors.Is(context.Cause(ctx), errLeft) {
+		p.note(yellow, "!", "left before the server answered; whether the execution was started is not known: claudeops ps"+c.dataFlag()+" lists what runs")
+		return &exitError{code: exitCancelled}
+	}
 	if err != nil {
-		return leaving(ctx, err)
+		return runError(r.withoutDefinitions(err))
 	}
 	close(begun)
-	r.cursor = protocol.Cursor{ExecutionID: record.ExecutionID}
+	r.record, r.cursor = record, protocol.Cursor{ExecutionID: record.ExecutionID}
 	if f.detach {
 		return c.detach(ctx, r, cl, record)
+	}
+	if record.QueueReason != "" {
+		p.note(yellow, "◌", "waits: "+record.QueueReason)
 	}
 	wg.Go(func() { r.obey(ctx, user, leave) })
 	end, err := r.toEnd(ctx)
 	if errors.Is(err, errLeft) {
-		p.note(yellow, "!", fmt.Sprintf("left %s running; see it with: claudeops logs -f %s%s, stop it with: claudeops cancel %s%s",
-			agent, record.ExecutionID, c.dataFlag(), record.ExecutionID, c.dataFlag()))
+		p.note(yellow, "!", r.leftText())
 		return &exitError{code: exitCancelled}
 	}
 	if err != nil {
-		return err
+		return runError(err)
 	}
 	// What is asked next, such as ps -a, hears of the end then. That it ended is known already.
-	_, _ = r.current().Wait(ctx, record.ExecutionID)
-	if code := exitCode(end); code != exitOK {
+	last, err := r.current().Wait(ctx, record.ExecutionID)
+	code := exitFailure
+	switch {
+	case end != nil:
+		code = outcomeOfEvent(end).code()
+	case err != nil:
+		return runError(err)
+	default: // its last event is missing
+		code = outcomeOfRecord(last).code()
+	}
+	if code != exitOK {
 		return &exitError{code: code}
 	}
 	return nil
@@ -162,12 +204,20 @@ func leaving(ctx context.Context, err error) error {
 	return err
 }
 
-// begin starts the execution.
-func (c *command) begin(ctx context.Context, cl *client.Client, agent string, f *runFlags) (protocol.Record, error) {
-	config, err := c.readConfig(ctx, cl, agent, f)
-	if err != nil {
-		return protocol.Record{}, err
+// withoutDefinitions says why an agent is unknown to a server that was started for this command, and
+// has no definitions.
+func (r *following) withoutDefinitions(err error) error {
+	if r.local == nil || client.CodeOf(err) != protocol.NotFound {
+		return err
 	}
+	if r.agents == "" {
+		return fmt.Errorf("%w. No server runs, so one was started in this process, and it has no definitions: name their directory with --agents, or start a server with: claudeops serve --agents DIR%s", err, r.c.dataFlag())
+	}
+	return fmt.Errorf("%w. No server runs, so one was started in this process, with the definitions in %s", err, r.agents)
+}
+
+// create makes an execution.
+func create(ctx context.Context, cl *client.Client, agent string, config json.RawMessage, f *runFlags) (protocol.Record, error) {
 	var options []client.ExecuteOption
 	if f.key != "" {
 		options = append(options, client.WithIdempotencyKey(f.key))
@@ -178,7 +228,7 @@ func (c *command) begin(ctx context.Context, cl *client.Client, agent string, f 
 // detach prints the id and leaves. A server in this process first sees to it that the agent runs.
 func (c *command) detach(ctx context.Context, r *following, cl *client.Client, record protocol.Record) error {
 	if c.json {
-		if err := (&lines{w: c.stdout}).object(record); err != nil {
+		if err := newLines(c.stdout).object(record); err != nil {
 			return err
 		}
 	} else if _, err := fmt.Fprintln(c.stdout, record.ExecutionID); err != nil {
@@ -198,20 +248,6 @@ func (c *command) detach(ctx context.Context, r *following, cl *client.Client, r
 	return nil
 }
 
-// exitCode is what run ends with.
-func exitCode(end *protocol.Event) int {
-	switch {
-	case end.Type == execution.TypeCancelled:
-		return exitCancelled
-	case end.ExitCode != nil && (*end.ExitCode != 0 || end.Type == execution.TypeCompleted):
-		return *end.ExitCode
-	case end.Type == execution.TypeCompleted:
-		return exitOK
-	default:
-		return exitFailure
-	}
-}
-
 // following is one execution followed to its end, over as many servers as that takes.
 type following struct {
 	c      *command
@@ -219,7 +255,10 @@ type following struct {
 	agents string
 
 	cursor protocol.Cursor
-	local  *local // the server in this process, if there is one
+	record protocol.Record // as it was started
+	local  *local          // the server in this process, if there is one
+
+	stopping atomic.Bool // the server has taken the request to stop it
 
 	mu sync.Mutex // guards cl
 	cl *client.Client
@@ -301,7 +340,7 @@ var errOutput = errors.New("write the output")
 
 // follow shows events from the cursor on. No end and no error: the execution ended before the cursor.
 func (r *following) follow(ctx context.Context, cl *client.Client) (*protocol.Event, error) {
-	out := &lines{w: r.c.stdout}
+	out := newLines(r.c.stdout)
 	for m, err := range cl.Messages(ctx, r.cursor) {
 		var gap *client.GapError
 		if errors.As(err, &gap) {
@@ -354,11 +393,15 @@ func (r *following) obey(ctx context.Context, user *signals, leave context.Cance
 	case <-ctx.Done():
 		return
 	}
-	r.p.note(yellow, "◐", "stopping; Ctrl-C again leaves it running")
+	r.p.note(yellow, "◐", "stopping; Ctrl-C again returns at once, and stopping goes on")
 	asked := make(chan struct{})
 	go func() {
 		defer close(asked)
-		if _, err := r.current().Cancel(ctx, r.cursor.ExecutionID, "interrupted at the terminal"); err != nil && ctx.Err() == nil {
+		_, err := r.current().Cancel(ctx, r.cursor.ExecutionID, "interrupted at the terminal")
+		switch {
+		case err == nil:
+			r.stopping.Store(true)
+		case ctx.Err() == nil:
 			r.p.note(red, "✕", "stop: "+err.Error())
 		}
 	}()
@@ -368,6 +411,17 @@ func (r *following) obey(ctx context.Context, user *signals, leave context.Cance
 	case <-ctx.Done():
 	}
 	<-asked
+}
+
+// leftText says what becomes of an execution that the user has left with a second Ctrl-C.
+func (r *following) leftText() string {
+	id, flags := r.cursor.ExecutionID, r.c.dataFlag()
+	if r.stopping.Load() {
+		return fmt.Sprintf("%s is still being stopped; see it with: claudeops logs -f %s%s, wait for its end with: claudeops cancel %s%s",
+			r.record.AgentType, id, flags, id, flags)
+	}
+	return fmt.Sprintf("the server has not confirmed the stop, so %s may go on; see it with: claudeops logs -f %s%s, stop it with: claudeops cancel %s%s",
+		r.record.AgentType, id, flags, id, flags)
 }
 
 // local is a server in this process.
@@ -415,42 +469,4 @@ func (c *command) startLocal(agents string) (*local, error) {
 func (l *local) found() (found, error) {
 	token, err := l.app.Token()
 	return found{url: l.app.URL(), token: token, temporary: true}, err
-}
-
-// readConfig makes the parameters from what was given, typed as the agent's schema says.
-func (c *command) readConfig(ctx context.Context, cl *client.Client, agent string, f *runFlags) (json.RawMessage, error) {
-	config := map[string]json.RawMessage{}
-	if f.configFile != "" {
-		b, err := readAll(f.configFile, c.stdin)
-		if err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(b, &config); err != nil || config == nil {
-			return nil, usageError("--config-file %s holds no JSON object: %v", f.configFile, err)
-		}
-	}
-	if len(f.config) > 0 {
-		described, err := cl.Agent(ctx, agent)
-		if err != nil {
-			return nil, err
-		}
-		if err := setParameters(config, described.Parameters, f.config); err != nil {
-			return nil, err
-		}
-	}
-	if len(config) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(config)
-}
-
-func readAll(file string, stdin io.Reader) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(stdin)
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the parameters: %w", err)
-	}
-	return b, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -16,8 +17,8 @@ import (
 	"github.com/claudeops/claudeops/internal/app"
 	"github.com/claudeops/claudeops/internal/host/space"
 	"github.com/claudeops/claudeops/internal/record/retention"
-	"github.com/claudeops/claudeops/internal/record/sealer"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/web"
 )
 
@@ -28,6 +29,8 @@ type serveFlags struct {
 	logFormat string
 	logLevel  string
 	printLink bool
+
+	maxRunning int
 
 	lowDisk   string
 	retention [4]string // of logs age and size, of executions age and count
@@ -93,12 +96,13 @@ gives another.`,
 	flags.BoolVar(&f.config.InsecureListen, "insecure-listen", false, "allow an address that others can reach without TLS")
 	flags.StringVar(&f.config.TLSCert, "tls-cert", "", "PEM `file` with the certificate")
 	flags.StringVar(&f.config.TLSKey, "tls-key", "", "PEM `file` with its key")
-	flags.IntVar(&f.config.MaxRunning, "max-running", 0, "`number` of executions that run at a time, more are queued; -1 for no limit (default 256)")
+	flags.IntVar(&f.maxRunning, "max-running", supervisor.DefaultMaxRunning, "`number` of executions that run at a time, more are queued; 0 to start nothing and queue everything, -1 for no limit")
 	flags.StringVar(&f.lowDisk, "low-disk", "", "`size` or share, such as 5GiB or 5%, that must be free on the disk of the data directory for anything to be started; off to start regardless (default 1GiB or 2%, whichever is more, but not over 10%)")
 	for i, flag := range retentionFlags {
 		flags.StringVar(&f.retention[i], flag.name, "", flag.usage)
 	}
-	flags.DurationVar(&f.config.RetentionInterval, "retention-interval", retention.DefaultInterval, "`time` between two looks at what is not to be kept any more")
+	f.config.RetentionInterval = retention.DefaultInterval
+	flags.Var((*duration)(&f.config.RetentionInterval), "retention-interval", "`time` between two looks at what is not to be kept any more")
 	flags.Var((*sealAfter)(&f.config.SealAfter), "seal-after", "`time` from the end of an execution until its journal is sealed into a tenth of its size or so; 0 for at once, never for not at all")
 	flags.StringVar(&f.jwtSecretFile, "jwt-secret-file", "", "`file` with the secret shared with the issuer of JWTs (HS256), 32 bytes or more")
 	flags.StringVar(&f.jwtPublicKeyFile, "jwt-public-key-file", "", "PEM `file` with the issuer's public keys")
@@ -127,6 +131,10 @@ func (c *command) serve(ctx context.Context, f *serveFlags) error {
 	if config.LowDisk, err = space.ParseMark(f.lowDisk, agent.ParseKeptSize); err != nil {
 		return usageError("--low-disk: %w", err)
 	}
+	if config.MaxRunning = f.maxRunning; f.maxRunning == 0 {
+		config.Drain = true
+		log.Warn("nothing will be started, as --max-running 0 says; what is new is queued, what runs goes on")
+	}
 	if config.RetentionInterval < time.Second {
 		return usageError("--retention-interval %v is less than the least, 1s", config.RetentionInterval)
 	}
@@ -148,6 +156,10 @@ func (c *command) serve(ctx context.Context, f *serveFlags) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	a, err := app.New(config)
+	var wrong *app.ConfigError
+	if errors.As(err, &wrong) {
+		return usageError("%w", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -184,37 +196,6 @@ func (c *command) dataFlag() string {
 		return ""
 	}
 	return " --data " + c.data
-}
-
-// sealAfter is the flag of that name. An app.Config wants more than 0, and less for never.
-type sealAfter time.Duration
-
-func (s *sealAfter) Type() string { return "duration" }
-
-func (s *sealAfter) String() string {
-	switch {
-	case *s < 0:
-		return "never"
-	case *s == 0:
-		return sealer.DefaultAfter.String()
-	}
-	return time.Duration(*s).String()
-}
-
-func (s *sealAfter) Set(text string) error {
-	if text == "never" {
-		*s = -1
-		return nil
-	}
-	d, err := time.ParseDuration(text)
-	if text == "0" {
-		d, err = 0, nil
-	}
-	if err != nil || d < 0 {
-		return fmt.Errorf("%q is neither a duration such as 30s or 24h, nor 0, nor never", text)
-	}
-	*s = sealAfter(max(d, 1))
-	return nil
 }
 
 func newLog(w interface{ Write([]byte) (int, error) }, format, level string) (*slog.Logger, error) {

@@ -14,14 +14,6 @@ import (
 	_ "github.com/claudeops/claudeops/cmd/claudeops/internal/early" // runners go no further
 )
 
-// Exit codes. run ends with the agent's own where the agent has one.
-const (
-	exitOK        = 0
-	exitFailure   = 1
-	exitUsage     = 2
-	exitCancelled = 130 // as a shell reports a program that Ctrl-C ended
-)
-
 // start is the program. Runners and builtins are processes of their own that do not pass through the
 // command line's set-up.
 func start(args []string) int {
@@ -35,25 +27,6 @@ func start(args []string) int {
 		}
 	}
 	return Main(args, os.Stdin, os.Stdout, os.Stderr)
-}
-
-// exitError ends the program with a code, and with a message unless err is nil.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
-
-func usageError(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
 // Main is the command line as anybody sees it. It returns the exit code.
@@ -70,16 +43,10 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	code := exitFailure
-	if strings.HasPrefix(err.Error(), "if any flags in the group") {
-		code = exitUsage // cobra says so in its own words
-	}
+	code := codeOf(err)
 	var exit *exitError
-	if errors.As(err, &exit) {
-		code = exit.code
-		if exit.err == nil {
-			return code
-		}
+	if errors.As(err, &exit) && exit.err == nil {
+		return code
 	}
 	c.complain(err)
 	return code
@@ -111,6 +78,7 @@ type command struct {
 }
 
 func (c *command) root() *cobra.Command {
+	var showVersion bool
 	root := &cobra.Command{
 		Use:   "claudeops",
 		Short: "Runs agents, shows every line they write, and stops them for certain",
@@ -122,14 +90,23 @@ func (c *command) root() *cobra.Command {
 Every flag has a twin in the environment: --data is CLAUDEOPS_DATA, --allow-host is
 CLAUDEOPS_ALLOW_HOST. The token is found in the data directory, or in CLAUDEOPS_TOKEN.
 
-Exit codes: 0 success; 1 failure; 2 wrong use; run ends with the agent's own code, or 130 when
-the execution was cancelled, or 1 when it failed without a code.`,
+Exit codes: 0 success; 1 failure; 2 wrong use; 125 the server can't be reached, or is at fault. run,
+rerun and wait end with the agent's own code; with 124 after a timeout, 125 where the server or its
+machine lost the execution, 126 when the agent could not be started, 128 plus the signal's number when
+a signal ended it, 130 when it was cancelled, and 1 when it failed without any of these.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) },
 		Args:              noSuchCommand,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				return c.printVersion()
+			}
+			return cmd.Help()
+		},
 	}
+	root.Flags().BoolVar(&showVersion, "version", false, "print the version")
+	_ = root.Flags().SetAnnotation("version", noTwin, []string{"true"})
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
@@ -142,12 +119,76 @@ the execution was cancelled, or 1 when it failed without a code.`,
 	flags.StringVar(&c.tokenFile, "token-file", "", "`file` with the token, for a server elsewhere")
 	flags.BoolVar(&c.json, "json", false, "print one JSON object a line")
 	flags.StringVar(&c.color, "color", "auto", "`when` to use colour: auto, always, never")
-	root.AddCommand(c.serveCommand(), c.runCommand(), c.logsCommand(), c.grepCommand(), c.cancelCommand(), c.pinCommand(), c.unpinCommand(), c.pruneCommand(), c.psCommand(), c.topCommand(),
-		c.agentsCommand(), c.tokenCommand(), c.openCommand(), c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.reindexCommand(), c.versionCommand())
-	for _, sub := range root.Commands() {
-		wrapArgs(sub)
-	}
+	_ = root.RegisterFlagCompletionFunc("color", completeWords("auto", "always", "never"))
+	root.AddCommand(
+		c.serveCommand(), c.openCommand(), c.tokenCommand(),
+		c.runCommand(), c.rerunCommand(), c.waitCommand(), c.cancelCommand(),
+		c.psCommand(), c.showCommand(), c.logsCommand(), c.grepCommand(), c.topCommand(),
+		c.agentsCommand(), c.validateCommand(),
+		c.pinCommand(), c.unpinCommand(), c.pruneCommand(),
+		c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.reindexCommand(),
+		c.versionCommand(),
+	)
+	root.InitDefaultCompletionCmd()
+	root.SetHelpCommand(helpCommand(root))
+	wrapAllArgs(root)
 	return root
+}
+
+// prepare is done before every command.
+func (c *command) prepare(cmd *cobra.Command) error {
+	if err := fromEnvironment(cmd); err != nil {
+		return err
+	}
+	switch c.color {
+	case "auto", "always", "never":
+		return nil
+	}
+	return usageError("--color %s is none of auto, always and never", c.color)
+}
+
+// helpCommand is cobra's, but refuses what is no command.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about a command",
+		Args:  cobra.ArbitraryArgs,
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			of, _, err := root.Find(args)
+			var names []cobra.Completion
+			for _, sub := range of.Commands() {
+				if err == nil && sub.IsAvailableCommand() {
+					names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			of, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return noSuchCommand(root, args)
+			}
+			of.InitDefaultHelpFlag()
+			return of.Help()
+		},
+	}
+}
+
+// wrapAllArgs checks the arguments of every command below cmd, and refuses a group without a
+// subcommand's name.
+func wrapAllArgs(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		if sub.HasSubCommands() && sub.Args == nil {
+			sub.Args = noSuchCommand
+		}
+		if sub.HasSubCommands() && !sub.Runnable() {
+			sub.RunE = func(cmd *cobra.Command, _ []string) error {
+				return usageError("%s wants one of its subcommands; see %s --help", cmd.CommandPath(), cmd.CommandPath())
+			}
+		}
+		wrapArgs(sub)
+		wrapAllArgs(sub)
+	}
 }
 
 // noSuchCommand refuses what is no command, and names those it may have meant.
@@ -159,7 +200,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {
 		return usageError("there is no command %q; did you mean %s?", args[0], strings.Join(close, " or "))
 	}
-	return usageError("there is no command %q; claudeops help lists them", args[0])
+	return usageError("there is no command %q; %s --help lists them", args[0], cmd.CommandPath())
 }
 
 // wrapArgs makes a wrong number of arguments a wrong use.
@@ -170,6 +211,10 @@ func wrapArgs(cmd *cobra.Command) {
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
+			var exit *exitError
+			if errors.As(err, &exit) {
+				return err
+			}
 			return usageError("%w; it is used as: %s", err, cmd.UseLine())
 		}
 		return nil

@@ -75,7 +75,7 @@ func TestParameter(t *testing.T) {
 		"unknown=7":       `"7"`,
 	} {
 		config := map[string]json.RawMessage{}
-		if err := setParameters(config, schema, []string{pair}); err != nil {
+		if err := setParameters(config, schema, []string{pair}, &input{}); err != nil {
 			t.Errorf("%s: %v", pair, err)
 			continue
 		}
@@ -86,7 +86,7 @@ func TestParameter(t *testing.T) {
 		}
 	}
 	for _, pair := range []string{"whole=x", "whole=", "number=1,5", "flag=maybe", "list=a,b", "object=[]", "text", "=x", "whole=\x1b[2J"} {
-		err := setParameters(map[string]json.RawMessage{}, schema, []string{pair})
+		err := setParameters(map[string]json.RawMessage{}, schema, []string{pair}, &input{})
 		if err == nil {
 			t.Errorf("%q was taken", pair)
 		} else if strings.Contains(err.Error(), "type") && strings.Contains(err.Error(), "not \x1b") {
@@ -130,7 +130,7 @@ func TestPrinter_gives_each_stream_its_own_bytes(t *testing.T) {
 	if want := "a long line\n\xff not text\nno newline"; stdout.String() != want {
 		t.Errorf("stdout got %q, want %q", stdout.String(), want)
 	}
-	if want := "meanwhile \x1b[31m\n"; stderr.String() != want {
+	if want := "meanwhile \n"; stderr.String() != want {
 		t.Errorf("stderr got %q, want %q", stderr.String(), want)
 	}
 }

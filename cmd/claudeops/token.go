@@ -74,7 +74,7 @@ func (c *command) rotateToken() error {
 
 func (c *command) printSecret(name, secret string) error {
 	if c.json {
-		return (&lines{w: c.stdout}).object(map[string]string{name: secret})
+		return newLines(c.stdout).object(map[string]string{name: secret})
 	}
 	_, err := fmt.Fprintln(c.stdout, secret)
 	return err
@@ -90,7 +90,7 @@ func (c *command) open(ctx context.Context) error {
 		return err
 	}
 	if c.json {
-		return (&lines{w: c.stdout}).object(map[string]any{"url": cl.LoginURL(ticket.Ticket), "expiresAt": ticket.ExpiresAt})
+		return newLines(c.stdout).object(map[string]any{"url": cl.LoginURL(ticket.Ticket), "expiresAt": ticket.ExpiresAt})
 	}
 	if _, err := fmt.Fprintln(c.stdout, cl.LoginURL(ticket.Ticket)); err != nil {
 		return err

@@ -151,7 +151,7 @@ func (c *command) topPrint(m *topModel, again bool) error {
 				sample.Executions = append(sample.Executions, topExecution{r.rec, r.rate})
 			}
 		}
-		return (&lines{w: c.stdout}).object(sample)
+		return newLines(c.stdout).object(sample)
 	}
 	if again {
 		if _, err := fmt.Fprintln(c.stdout); err != nil {

@@ -269,7 +269,7 @@ func viewEvent(l *textLine, e *protocol.Event) {
 	switch e.Type {
 	case execution.TypeLog:
 		sgr := map[execution.Level]string{execution.Error: red, execution.Warn: yellow, execution.Debug: dim}[e.Level]
-		l.add(sgr, lastSegment(value(e.Message)))
+		l.add(sgr, (&escapeFilter{}).strip(lastSegment(value(e.Message)), true))
 	case execution.TypeProgress:
 		l.add(cyan, fmt.Sprintf("%.0f %% %s", value(e.Progress), value(e.Message)))
 	case execution.TypeFailed:

@@ -82,7 +82,7 @@ func (c *command) verify(ctx context.Context, ids []string, compare bool) error 
 	}
 	took := time.Since(began)
 	if result.DurationMs = took.Milliseconds(); c.json {
-		err = (&lines{w: c.stdout}).object(result)
+		err = newLines(c.stdout).object(result)
 	} else {
 		verdict := c.paint(c.stdout, green, "everything is as it was written")
 		if result.Damaged > 0 {
@@ -99,7 +99,7 @@ func (c *command) verify(ctx context.Context, ids []string, compare bool) error 
 
 func (c *command) tellDamage(meter *meter, d verify.Damage) error {
 	if c.json {
-		return (&lines{w: c.stdout}).object(struct {
+		return newLines(c.stdout).object(struct {
 			Type string `json:"type"`
 			verify.Damage
 		}{"damage", d})
@@ -189,6 +189,11 @@ func (c *command) verifyAll(ctx context.Context, dir string, ids []string, compa
 // that are asked for.
 func named(ids []string, m *backup.Manifest) ([]string, error) {
 	var found []string
+	for i, id := range ids {
+		if strings.ToLower(id) == newest && len(m.Executions) > 0 {
+			ids[i] = m.Executions[len(m.Executions)-1].ID
+		}
+	}
 	for _, e := range m.Executions {
 		if e.Dir == "" && (len(ids) == 0 || slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(e.ID, strings.ToLower(id)) })) {
 			found = append(found, e.ID)
@@ -212,8 +217,15 @@ func expand(ctx context.Context, store *journal.Files, texts []string) ([]string
 	var ids []string
 	for _, text := range texts {
 		prefix := strings.ToLower(text)
+		if prefix == newest {
+			if len(all) == 0 {
+				return nil, errors.New("there is no execution yet, so none is the last")
+			}
+			ids = append(ids, all[len(all)-1])
+			continue
+		}
 		if prefix == "" || len(prefix) > execution.IDLength || strings.Trim(prefix, crockford) != "" {
-			return nil, usageError("%q is neither an execution's id nor the beginning of one; claudeops ps -a lists them", text)
+			return nil, usageError("%q is neither an execution's id, the beginning of one, nor last; claudeops ps -a lists them", text)
 		}
 		i, _ := slices.BinarySearch(all, prefix)
 		switch {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -36,21 +35,23 @@ func (c *command) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		RunE: func(*cobra.Command, []string) error {
-			b := buildInfo()
-			if c.json {
-				return json.NewEncoder(c.stdout).Encode(b)
-			}
-			text := "claudeops " + b.Version
-			if b.Commit != "" {
-				text += " (" + b.Commit
-				if b.Date != "" {
-					text += ", " + b.Date
-				}
-				text += ")"
-			}
-			_, err := fmt.Fprintf(c.stdout, "%s %s %s/%s\n", text, b.Go, b.OS, b.Arch)
-			return err
-		},
+		RunE:  func(*cobra.Command, []string) error { return c.printVersion() },
 	}
+}
+
+func (c *command) printVersion() error {
+	b := buildInfo()
+	if c.json {
+		return newLines(c.stdout).object(b)
+	}
+	text := "claudeops " + b.Version
+	if b.Commit != "" {
+		text += " (" + b.Commit
+		if b.Date != "" {
+			text += ", " + b.Date
+		}
+		text += ")"
+	}
+	_, err := fmt.Fprintf(c.stdout, "%s %s %s/%s\n", text, b.Go, b.OS, b.Arch)
+	return err
 }

@@ -62,7 +62,7 @@ type App struct {
 // from serving is told before anything is touched. Nothing is served yet, but who connects waits.
 func New(config Config) (*App, error) {
 	if err := config.complete(); err != nil {
-		return nil, err
+		return nil, &ConfigError{err}
 	}
 	a := &App{config: config, log: config.Log}
 	if err := a.open(); err != nil {
@@ -105,7 +105,7 @@ func (a *App) open() (err error) {
 	}
 	a.supervisor, err = supervisor.Open(supervisor.Options{
 		DataDir: a.dir.Path(), Executable: c.Executable, Catalogue: a.catalogue, Store: a.store, Index: a.index,
-		Log: a.log, MaxRunning: c.MaxRunning, MaxQueued: maxQueued(c.Limits),
+		Log: a.log, MaxRunning: c.MaxRunning, Drain: c.Drain, MaxQueued: maxQueued(c.Limits),
 		Bound:   func(user, id string) { a.gateway.EndWithCaller(user, id) },
 		Changed: func(id string) { a.gateway.Forget(id) },
 	})
@@ -130,7 +130,7 @@ func (a *App) open() (err error) {
 		},
 	})
 	if err != nil {
-		return err
+		return &ConfigError{err}
 	}
 	a.gate = newGate(a.gateway, c.BasePath)
 	a.server = gateway.NewServer(a.gate, c.Limits, a.log)

@@ -48,6 +48,8 @@ type Config struct {
 
 	// MaxRunning is how many executions run at a time. 0: the supervisor's default; below 0: no limit.
 	MaxRunning int
+	// Drain starts nothing: what is new is queued, and what runs goes on.
+	Drain bool
 	// SealAfter is how long after its end an execution's journal is sealed, into a form that takes up a
 	// part of the room. 0: sealer.DefaultAfter; below 0: never.
 	SealAfter time.Duration
@@ -79,6 +81,12 @@ type Config struct {
 	// ShutdownGrace is how long a shutdown waits for what is under way. 0: 10 s.
 	ShutdownGrace time.Duration
 }
+
+// ConfigError says what is wrong with a Config; nothing was opened for good.
+type ConfigError struct{ err error }
+
+func (e *ConfigError) Error() string { return e.err.Error() }
+func (e *ConfigError) Unwrap() error { return e.err }
 
 func (c *Config) complete() error {
 	if c.DataDir == "" {

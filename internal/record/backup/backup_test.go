@@ -731,8 +731,14 @@ func TestTake_definitions(t *testing.T) {
 		}
 	}
 	to, place := filepath.Join(t.TempDir(), "b"), filepath.Join(t.TempDir(), "agents")
-	if _, err := backup.Take(t.Context(), backup.Options{Source: h.dir, Target: to, Agents: agents}); err != nil {
-		t.Fatal(err)
+	if taken, err := backup.Take(t.Context(), backup.Options{Source: h.dir, Target: to, Agents: agents}); err != nil || taken.Definitions != 2 || taken.DefinitionsKept {
+		t.Fatalf("%+v, %v", taken, err)
+	}
+	// Brought up to date without naming them, it still has them.
+	for range 2 {
+		if taken, err := backup.Take(t.Context(), backup.Options{Source: h.dir, Target: to}); err != nil || taken.Definitions != 2 || !taken.DefinitionsKept {
+			t.Fatalf("%+v, %v", taken, err)
+		}
 	}
 	options := backup.RestoreOptions{
 		Source: to, Target: filepath.Join(t.TempDir(), "d"), Agents: place, Unfinished: supervisor.MarkRestored,

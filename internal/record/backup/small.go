@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,14 +17,34 @@ func (t *taker) ownFiles() (err error) {
 	return err
 }
 
-// definitions copies the agents' definitions.
+// definitions copies the agents' definitions: those in the directory named, else those that the
+// earlier backup has, which would otherwise go with it.
 func (t *taker) definitions() (err error) {
+	defer func() { t.result.Definitions = len(t.next.Agents) }()
 	if t.Agents == "" {
-		return nil
+		return t.keepDefinitions()
 	}
 	t.next.Agents, err = t.small(t.Agents, t.next.agentsDir(), func(name string) bool {
 		return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 	})
+	return err
+}
+
+// keepDefinitions takes the definitions over from the earlier backup, unless that is given up.
+func (t *taker) keepDefinitions() error {
+	if t.earlier == nil || len(t.earlier.Agents) == 0 || t.Force {
+		return nil
+	}
+	from := filepath.Join(t.Target, t.earlier.agentsDir())
+	for _, f := range t.earlier.Agents {
+		if err := t.check(filepath.Join(from, f.Name), f); err != nil {
+			return fmt.Errorf("keep the definitions of the earlier backup: %s: %w; name their directory with --agents to copy them again", f.Name, err)
+		}
+	}
+	files, err := t.small(from, t.next.agentsDir(), func(name string) bool {
+		return slices.ContainsFunc(t.earlier.Agents, func(f File) bool { return f.Name == name })
+	})
+	t.next.Agents, t.result.DefinitionsKept = files, true
 	return err
 }
 

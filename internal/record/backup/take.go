@@ -25,7 +25,8 @@ var errChanged = errors.New("it has changed meanwhile")
 type Options struct {
 	Source string // the data directory
 	Target string // where the backup is, or will be
-	Agents string // definitions to copy, too; empty: none
+	// Agents is the directory of definitions to copy, too. Empty: those of the earlier backup stay.
+	Agents string
 	// Full copies everything again, whatever an earlier backup has.
 	Full bool
 	// Force takes a data directory that has nothing in common with the earlier backup.
@@ -59,7 +60,10 @@ type Taken struct {
 	Removed    int       `json:"removed"`    // that the data directory does not have any more
 	Bytes      int64     `json:"bytes"`      // written
 	TotalBytes int64     `json:"totalBytes"` // in the backup
-	Failed     []Failure `json:"failed,omitempty"`
+	// Definitions is how many are in the backup; DefinitionsKept, that they are the earlier backup's.
+	Definitions     int       `json:"definitions"`
+	DefinitionsKept bool      `json:"definitionsKept,omitempty"`
+	Failed          []Failure `json:"failed,omitempty"`
 }
 
 // taker is one backup under way.
@@ -70,6 +74,7 @@ type taker struct {
 	old     map[string]*Execution // of the earlier backup
 	partial map[string]*Execution // of one that was interrupted
 	since   time.Time             // when the earlier backup was begun; what is older is in it
+	earlier *Manifest             // nil: none
 	at      Progress
 	next    Manifest
 	note    *os.File // partial.ndjson
@@ -183,7 +188,7 @@ func (t *taker) readEarlier() error {
 	case err != nil:
 		return fmt.Errorf("%w; --full makes the backup anew over it", err)
 	default:
-		t.next.Number, t.since = old.Number+1, old.Begun
+		t.next.Number, t.since, t.earlier = old.Number+1, old.Begun, old
 		for i := range old.Executions {
 			t.old[old.Executions[i].ID] = &old.Executions[i]
 		}

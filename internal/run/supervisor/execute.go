@@ -78,7 +78,7 @@ func (s *Supervisor) accept(ctx context.Context, request Request, claim *index.C
 	s.mu.RLock()
 	rec.QueuePosition = s.queue.position(l)
 	if rec.QueuePosition > 0 {
-		rec.QueueReason = s.queue.held
+		rec.QueueReason = s.queue.reason()
 	}
 	s.mu.RUnlock()
 	return rec, nil

@@ -16,5 +16,8 @@ func (s *Supervisor) Hold(reason string) {
 func (s *Supervisor) Held() string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.queue.held
+	return s.queue.reason()
 }
+
+// drainReason is shown with everything that waits for a server that was told to start nothing.
+const drainReason = "the server was told to start nothing (--max-running 0)"

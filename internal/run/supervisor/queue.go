@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,7 @@ import (
 type queue struct {
 	open       bool   // whether anything is started at all
 	held       string // why nothing is started for now, for people; empty: nothing holds it up
+	drained    string // the same, for as long as this server lives
 	maxRunning int    // below 0: no limit
 	limit      func(agent string) (limit int, known bool)
 
@@ -65,7 +67,7 @@ func (q *queue) room(more int) bool { return q.maxRunning < 0 || q.running+more 
 func (q *queue) admit(agent string, maxQueued int) bool {
 	l := q.lane(agent)
 	// Whoever waits with room in its lane waits for the limit of all, so there is no room then.
-	starts := q.held == "" && l.room(len(l.waiting)+l.entering) && q.room(q.entering)
+	starts := q.reason() == "" && l.room(len(l.waiting)+l.entering) && q.room(q.entering)
 	if !starts && maxQueued >= 0 && q.waiting+q.entering >= maxQueued {
 		q.sweep(agent)
 		return false
@@ -81,6 +83,9 @@ func (q *queue) leave(agent string) {
 	q.entering--
 	q.sweep(agent)
 }
+
+// reason is why nothing is started, for people; empty when nothing holds the queue up.
+func (q *queue) reason() string { return cmp.Or(q.drained, q.held) }
 
 func byID(l *live, id string) int { return strings.Compare(l.id, id) }
 
@@ -109,7 +114,7 @@ func (q *queue) remove(e *live) bool {
 
 // next takes out the execution that starts now, nil when none may.
 func (q *queue) next() *live {
-	if !q.open || q.held != "" || q.waiting == 0 || !q.room(0) {
+	if !q.open || q.reason() != "" || q.waiting == 0 || !q.room(0) {
 		return nil
 	}
 	var first *lane

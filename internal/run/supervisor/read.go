@@ -34,7 +34,7 @@ func (s *Supervisor) view(l *live) (execution.Record, error) {
 	rec := l.snapshot()
 	if rec.Status == execution.Queued {
 		s.mu.RLock()
-		rec.QueuePosition, rec.QueueReason = s.queue.position(l), s.queue.held
+		rec.QueuePosition, rec.QueueReason = s.queue.position(l), s.queue.reason()
 		s.mu.RUnlock()
 	}
 	if rec.StartedAt == nil || rec.Terminal {

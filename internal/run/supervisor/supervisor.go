@@ -44,8 +44,9 @@ type Options struct {
 	Index      *index.Index
 	Log        *slog.Logger // nil: nowhere
 
-	MaxRunning int // executions that run at a time; 0: DefaultMaxRunning; below 0: no limit
-	MaxQueued  int // executions that wait; 0: as protocol.DefaultLimits; below 0: no limit
+	MaxRunning int  // executions that run at a time; 0: DefaultMaxRunning; below 0: no limit
+	Drain      bool // start nothing: what is new is queued, what runs goes on
+	MaxQueued  int  // executions that wait; 0: as protocol.DefaultLimits; below 0: no limit
 
 	// Bound is told of each execution of an earlier server's that ends when its caller stays away, as
 	// it is found. It must not block. Nil: nobody wants to know.
@@ -137,6 +138,9 @@ func Open(options Options) (*Supervisor, error) {
 		s.runners = &processes{executable: options.Executable, dataDir: options.DataDir}
 	}
 	s.queue = newQueue(options.MaxRunning, s.concurrency)
+	if options.Drain {
+		s.queue.drained = drainReason
+	}
 	s.indexer = newIndexer(s)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s, nil
