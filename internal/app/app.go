@@ -8,9 +8,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -66,17 +68,37 @@ func New(config Config) (*App, error) {
 	}
 	a := &App{config: config, log: config.Log}
 	if err := a.open(); err != nil {
-		return nil, explain(errors.Join(err, a.Close()))
+		return nil, errors.Join(explain(err, config.DataDir), a.Close())
 	}
 	return a, nil
 }
 
 // explain adds what to do about a cause that an operator can mend, where the error does not say it.
-func explain(err error) error {
+// What came of another file than the data directory's is left as it is.
+func explain(err error, dataDir string) error {
+	var path *fs.PathError
+	if errors.As(err, &path) && (filepath.IsAbs(path.Path) || errors.As(err, new(certificateError))) {
+		file, fileErr := filepath.Abs(path.Path)
+		if dir, dirErr := filepath.Abs(dataDir); fileErr == nil && dirErr == nil && !within(file, dir) {
+			return err
+		}
+	}
 	if why := datadir.Explain(err); why != "" && !strings.Contains(err.Error(), "free some") && !strings.Contains(err.Error(), "--data") {
 		return fmt.Errorf("%s: %w", why, err)
 	}
 	return err
+}
+
+// certificateError is what came of the files that TLS needs, which are not in the data directory.
+type certificateError struct{ error }
+
+func (e certificateError) Unwrap() error { return e.error }
+
+// within reports whether path is dir or lies below it, or is one of the directories that lead to it.
+func within(path, dir string) bool {
+	below, err := filepath.Rel(dir, path)
+	above, err2 := filepath.Rel(path, dir)
+	return err == nil && filepath.IsLocal(below) || err2 == nil && filepath.IsLocal(above)
 }
 
 func (a *App) open() (err error) {
@@ -151,7 +173,7 @@ func listen(c *Config) (net.Listener, error) {
 	if c.TLSCert != "" {
 		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 		if err != nil {
-			return nil, fmt.Errorf("load the TLS certificate %s with its key %s: %w", c.TLSCert, c.TLSKey, err)
+			return nil, certificateError{fmt.Errorf("load the TLS certificate %s with its key %s: %w", c.TLSCert, c.TLSKey, err)}
 		}
 		// HTTP/1.1 alone: WebSocket is an upgrade of it.
 		config = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -15,8 +16,8 @@ import (
 
 // Options say where a catalogue reads, and what its agents are given.
 type Options struct {
-	// Dir holds the definitions, *.yaml and *.yml. Empty or missing: only what is built in. It
-	// may appear, go and come back while the catalogue runs.
+	// Dir holds the definitions, *.yaml and *.yml. Empty: only what is built in. It may be missing,
+	// which is a problem, appear, go and come back while the catalogue runs.
 	Dir string
 	// Executable is this program, which runs the builtins. Empty: os.Executable.
 	Executable string
@@ -41,6 +42,7 @@ type Catalogue struct {
 	files       map[string]*file // by name in Dir
 	definitions map[string]*Definition
 	problems    []Problem
+	listed      string // the directory's listing before it was last read
 	subscribers map[int]func()
 	nextID      int
 
@@ -63,6 +65,13 @@ func OpenCatalogue(options Options) (*Catalogue, error) {
 			return nil, fmt.Errorf("find this program's own path: %w", err)
 		}
 		options.Executable = executable
+	}
+	if options.Dir != "" {
+		dir, err := filepath.Abs(options.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("find the directory of agent definitions %s: %w", options.Dir, err)
+		}
+		options.Dir = dir
 	}
 	if options.Environ == nil {
 		options.Environ = os.Environ()
@@ -136,11 +145,16 @@ func (c *Catalogue) Subscribe(changed func()) (cancel func()) {
 func (c *Catalogue) Reload() error {
 	c.reloading.Lock()
 	defer c.reloading.Unlock()
+	seen := listing(c.options.Dir)
+	c.mu.Lock()
+	c.listed = seen // before the files are read: a change from here on is a change to the next look
+	c.mu.Unlock()
 	sources, unreadable, err := readDir(c.options.Dir)
-	if err != nil {
+	missing := errors.Is(err, errNoDirectory)
+	if err != nil && !missing {
 		problem := Problem{File: c.options.Dir, Message: err.Error()}
 		if !c.loaded() {
-			return fmt.Errorf("read agent definitions: %w", err)
+			return fmt.Errorf("read %s: %w", c.options.Dir, err)
 		}
 		// Keep everything as it was: a directory that can't be read for a moment must not take
 		// the agents away.
@@ -154,7 +168,7 @@ func (c *Catalogue) Reload() error {
 			c.options.Log.Warn("agent definitions can't be read; the last ones stay", "dir", c.options.Dir, "error", err)
 			c.tell()
 		}
-		return fmt.Errorf("read agent definitions: %w", err)
+		return fmt.Errorf("read %s: %w", c.options.Dir, err)
 	}
 	files := make(map[string]*file, len(sources))
 	for name, source := range sources {
@@ -181,6 +195,9 @@ func (c *Catalogue) Reload() error {
 		files[name] = now
 	}
 	definitions, problems := merge(c.options.Dir, c.builtin, files)
+	if missing {
+		problems = append(problems, Problem{File: c.options.Dir, Message: err.Error()})
+	}
 
 	c.mu.Lock()
 	changed := !sameDefinitions(c.definitions, definitions) || !sameProblems(c.problems, problems)
@@ -198,6 +215,12 @@ func (c *Catalogue) Reload() error {
 	}
 	c.tell()
 	return nil
+}
+
+func (c *Catalogue) lastListing() string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.listed
 }
 
 func (c *Catalogue) loaded() bool {

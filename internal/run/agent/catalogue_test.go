@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -43,19 +44,32 @@ func problems(c *Catalogue) string {
 
 func TestOpenCatalogue(t *testing.T) {
 	t.Parallel()
-	for name, dir := range map[string]string{"no directory": "", "missing directory": filepath.Join(t.TempDir(), "not", "there")} {
-		c, err := OpenCatalogue(Options{Dir: dir})
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if diff := cmp.Diff([]string{builtin.SystemHealth}, names(c)); diff != "" || len(c.Problems()) > 0 {
-			t.Errorf("%s: %s %v", name, diff, c.Problems())
-		}
+	c, err := OpenCatalogue(Options{})
+	if err != nil || len(c.Problems()) > 0 {
+		t.Errorf("no directory: %v, %v", err, c.Problems())
+	}
+	missing := filepath.Join(t.TempDir(), "not", "there")
+	c, err = OpenCatalogue(Options{Dir: missing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{builtin.SystemHealth}, names(c)); diff != "" || problems(c) != missing+": the directory of agent definitions does not exist: create it, or name another directory with --agents" {
+		t.Errorf("missing directory: %s %v", diff, c.Problems())
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, filepath.Dir(file), "file", "x")
-	if _, err := OpenCatalogue(Options{Dir: file}); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := OpenCatalogue(Options{Dir: file}); err == nil || !strings.Contains(err.Error(), file+": is not a directory") {
 		t.Errorf("a file as the directory: %v", err)
+	}
+	loop := filepath.Join(t.TempDir(), "loop")
+	if err := os.Symlink("loop", loop); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenCatalogue(Options{Dir: loop}); err == nil || !strings.Contains(err.Error(), "too many levels of symbolic links") {
+		t.Errorf("a link to itself as the directory: %v", err)
+	}
+	if err := directoryError(&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}); !strings.Contains(err.Error(), "may not be read by the server's user") {
+		t.Errorf("a directory without permission: %v", err)
 	}
 }
 
@@ -395,22 +409,47 @@ func TestCatalogue_Reload_tells_only_of_changes(t *testing.T) {
 	}
 }
 
-func TestCatalogue_polls_where_it_cannot_watch(t *testing.T) {
+// TestCatalogue_polls: a file system that takes a watch and sends no events, as networks' do.
+func TestCatalogue_polls(t *testing.T) {
 	t.Parallel()
-	c := newCatalogue(t, nil)
+	c := newCatalogue(t, map[string]string{"old.yaml": definition("old", "One")})
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			c.watch(ctx, nil)
+			c.watch(ctx, &watcher{dir: c.options.Dir})
 		}()
 		synctest.Wait()
 		write(t, c.options.Dir, "a.yaml", definition("a", "One"))
-		time.Sleep(pollEvery)
+		time.Sleep(pollEvery + time.Second)
 		synctest.Wait()
 		if _, ok := c.Get("a"); !ok {
 			t.Error("a new file was not seen")
+		}
+		write(t, c.options.Dir, "a.yaml", definition("a", "Three"))
+		if err := os.Remove(filepath.Join(c.options.Dir, "old.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(pollEvery + time.Second)
+		synctest.Wait()
+		if _, still := c.Get("old"); still || get(t, c, "a").Title != "Three" {
+			t.Errorf("a changed and a removed file were not seen: %v", names(c))
+		}
+		// As many bytes and the same times: only the content tells.
+		path := filepath.Join(c.options.Dir, "a.yaml")
+		before, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, c.options.Dir, "a.yaml", definition("a", "Eight"))
+		if err := os.Chtimes(path, before.ModTime(), before.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(readEvery*pollEvery + time.Second)
+		synctest.Wait()
+		if get(t, c, "a").Title != "Eight" {
+			t.Error("a file rewritten within its times was not seen")
 		}
 		cancel()
 		<-ended

@@ -21,16 +21,13 @@ func readDir(dir string) (sources map[string][]byte, unreadable map[string]strin
 		return sources, unreadable, nil
 	}
 	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return sources, unreadable, nil
-	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, directoryError(err)
 	}
 	defer root.Close()
 	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, directoryError(err)
 	}
 	for _, entry := range entries {
 		name := entry.Name()
@@ -48,6 +45,59 @@ func readDir(dir string) (sources map[string][]byte, unreadable map[string]strin
 		sources[name] = source
 	}
 	return sources, unreadable, nil
+}
+
+const other = "or name another directory with --agents"
+
+var errNoDirectory = errors.New("the directory of agent definitions does not exist: create it, " + other)
+
+// directoryError says why the directory of definitions can't be read, and what to do, without
+// repeating its name.
+func directoryError(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errNoDirectory
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the directory of agent definitions may not be read by the server's user: change its owner or mode, or those of a directory above it, %s", other)
+	case errors.Is(err, syscall.ENOTDIR), strings.HasSuffix(err.Error(), "not a directory"): // os.Root says the latter
+		return errors.New("is not a directory: give the directory that holds the definitions with --agents")
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("the directory of agent definitions can't be read: %w; mend that, %s", err, other)
+}
+
+// listing is what can be seen of the directory without reading a file: a change of it is a reason to
+// read again.
+func listing(dir string) string {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err.Error()
+	}
+	defer root.Close()
+	entries, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, entry := range entries {
+		if !definitionName(entry.Name()) {
+			continue
+		}
+		info, err := root.Stat(entry.Name()) // of what a link leads to
+		if err != nil {
+			fmt.Fprintf(&b, "%q %v\n", entry.Name(), err)
+			continue
+		}
+		var inode uint64
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+			inode = stat.Ino
+		}
+		fmt.Fprintf(&b, "%q %d %d %d %s\n", entry.Name(), inode, info.Size(), info.ModTime().UnixNano(), info.Mode())
+	}
+	return b.String()
 }
 
 // definitionName leaves out hidden files, which editors and version control make.

@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	// pollEvery is how often the files are read where they can't be watched.
+	// pollEvery is how often the directory is listed, watched or not: network and container file
+	// systems take a watch and send no events.
 	pollEvery = 3 * time.Second
-	// checkEvery is how often the watch itself is looked after: a directory further up may have
-	// been renamed, which nobody is told.
-	checkEvery = 30 * time.Second
+	// readEvery is how many of those listings pass before the files are read whatever the listing
+	// says: a file may be rewritten within the resolution of its times, with as many bytes.
+	readEvery = 10
 )
 
 // watching is the state of Start and Stop.
@@ -37,7 +38,8 @@ func (c *Catalogue) Start(ctx context.Context) error {
 	}
 	w, err := newWatcher(c.options.Dir)
 	if err != nil {
-		c.options.Log.Warn("definition files can't be watched; looking at them every few seconds instead", "error", err)
+		c.options.Log.Warn("definition files can't be watched; the directory is listed every few seconds instead", "dir", c.options.Dir, "error", err)
+		w = &watcher{dir: c.options.Dir}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	c.watching.cancel, c.watching.done = cancel, make(chan struct{})
@@ -63,9 +65,9 @@ func (c *Catalogue) Stop() {
 // watcher watches the directory, and above it the nearest directory there is, so that it notices
 // when the directory itself comes, goes or is replaced.
 type watcher struct {
-	*fsnotify.Watcher
-	dir string
-	on  os.FileInfo // the directory that is watched now; nil while there is none
+	*fsnotify.Watcher // nil: polling alone
+	dir               string
+	on                os.FileInfo // the directory that is watched now; nil while there is none
 }
 
 func newWatcher(dir string) (*watcher, error) {
@@ -86,6 +88,9 @@ func newWatcher(dir string) (*watcher, error) {
 
 // place puts the watches where they belong now. Adding one that is there already does nothing.
 func (w *watcher) place() error {
+	if w.Watcher == nil {
+		return nil
+	}
 	now, err := os.Stat(w.dir)
 	if err != nil {
 		now = nil
@@ -127,28 +132,20 @@ func (w *watcher) concerns(e fsnotify.Event) bool {
 	return err == nil && filepath.IsLocal(way) && !e.Has(fsnotify.Write) && !e.Has(fsnotify.Chmod)
 }
 
-// watch reloads when the files have been quiet for a moment after a change. w is nil when watching
-// is not to be had; then it looks at the files at intervals.
+// watch reloads when the files have been quiet for a moment after a change. Changes are told by the
+// file system, and found by listing the directory at intervals where it tells nothing.
 func (c *Catalogue) watch(ctx context.Context, w *watcher) {
 	var events chan fsnotify.Event
 	var failures chan error
-	if w != nil {
+	if w.Watcher != nil {
 		defer w.Close()
 		events, failures = w.Events, w.Errors
 	}
 	quiet := time.NewTimer(0) // what changed between OpenCatalogue and the watch is read at once
 	defer quiet.Stop()
-	interval := checkEvery
-	if w == nil {
-		interval = pollEvery
-	}
-	poll := time.NewTicker(interval)
+	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
-	reload := func() {
-		// The error is in Problems and in the log.
-		_ = c.Reload()
-	}
-	for {
+	for polls := 1; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -168,27 +165,12 @@ func (c *Catalogue) watch(ctx context.Context, w *watcher) {
 			// The queue ran over, or a watch is gone: look at everything.
 			quiet.Reset(c.options.Debounce)
 		case <-quiet.C:
-			if w != nil {
-				_ = w.place() // the next poll tries again
-			}
-			reload()
+			_ = w.place()  // the next poll tries again
+			_ = c.Reload() // the error is in Problems and in the log
 		case <-poll.C:
-			if w == nil {
-				reload()
-				continue
-			}
-			if w.moved() {
+			if polls++; polls%readEvery == 0 || listing(c.options.Dir) != c.lastListing() {
 				quiet.Reset(c.options.Debounce)
 			}
 		}
 	}
-}
-
-// moved reports whether the directory is another one than the watch is on.
-func (w *watcher) moved() bool {
-	now, err := os.Stat(w.dir)
-	if err != nil || w.on == nil {
-		return (err == nil) != (w.on != nil)
-	}
-	return !os.SameFile(w.on, now)
 }
