@@ -31,6 +31,7 @@ type AgentProblem struct {
 	Column  int    `json:"column"`
 	Field   string `json:"field"`
 	Message string `json:"message"`
+	Warning bool   `json:"warning"` // the definition can be run all the same
 }
 
 // Filter says which executions to list. The zero Filter is all of them.

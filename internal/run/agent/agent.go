@@ -13,10 +13,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/claudeops/claudeops/internal/run/kind"
+	"github.com/claudeops/claudeops/internal/trust/mask"
 )
 
 // Masked stands wherever a secret's value would.
-const Masked = "••••••"
+const Masked = mask.Text
 
 // DefaultStop is how an agent is stopped when its definition says nothing else.
 var DefaultStop = Stop{Signal: "SIGTERM", Grace: 10 * time.Second}
@@ -117,7 +118,10 @@ type budgetView struct {
 // MarshalJSON gives what GET /api/agents shows. Of env it shows the names; secret values and
 // masked literals that a command or script holds are masked.
 func (d *Definition) MarshalJSON() ([]byte, error) {
-	hidden := d.staticSecrets()
+	hidden, err := mask.New(d.staticSecrets(), nil)
+	if err != nil {
+		return nil, err
+	}
 	v := view{
 		Name: d.Name, Title: d.Title, Description: d.Description, Driver: d.Kind, DriverTitle: d.kind.Title,
 		Parameters: d.Parameters,
@@ -125,7 +129,7 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 		Stop:        stopView{Signal: d.Stop.Signal, GraceMs: d.Stop.Grace.Milliseconds()},
 		Concurrency: d.Concurrency, MaxOutput: d.MaxOutput, Retention: d.Retention.view(), File: d.File,
 	}
-	runs := mapTexts(d.Runs, func(text string) string { return hide(text, hidden) })
+	runs := mapTexts(d.Runs, hidden.String)
 	v.Runs = d.kind.Runs(runs)
 	for name := range d.Env {
 		v.Env = append(v.Env, name)
@@ -144,13 +148,6 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 	return append(append(b, jsonText(runs)...), '}'), nil
 }
 
-func hide(text string, secrets []string) string {
-	for _, secret := range secrets {
-		text = strings.ReplaceAll(text, secret, Masked)
-	}
-	return text
-}
-
 var secretName = regexp.MustCompile(`(?i)(TOKEN|SECRET|PASSW(OR)?D|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL)`)
 
 // staticSecrets are the secrets the definition itself holds: literals it asks to mask, and the
@@ -158,8 +155,8 @@ var secretName = regexp.MustCompile(`(?i)(TOKEN|SECRET|PASSW(OR)?D|PASSPHRASE|AP
 func (d *Definition) staticSecrets() []string {
 	secrets := append([]string(nil), d.literals...)
 	for _, entry := range d.env {
-		if secretName.MatchString(entry.name) && entry.value.constant() {
-			secrets = append(secrets, spellings(entry.value.text)...)
+		if secretName.MatchString(entry.name) && entry.value.constant() && len(entry.value.text) >= mask.Shortest {
+			secrets = append(secrets, entry.value.text)
 		}
 	}
 	return longestFirst(secrets)

@@ -186,11 +186,12 @@ func (c *Catalogue) Reload() error {
 		if why := unreadable[name]; why != "" {
 			now.sum = sha256.Sum256([]byte("unreadable: " + why))
 			now.problems = []Problem{{File: path, Message: why}}
-		} else if d, problems := Parse(path, source); d != nil {
-			c.equip(d)
-			now.good = d
 		} else {
-			now.problems = problems
+			var d *Definition
+			if d, now.problems = Parse(path, source); d != nil {
+				c.equip(d)
+				now.good = d
+			}
 		}
 		files[name] = now
 	}
@@ -208,7 +209,7 @@ func (c *Catalogue) Reload() error {
 		return nil
 	}
 	for _, p := range problems {
-		c.options.Log.Warn("agent definition is wrong", "problem", p.Error())
+		c.options.Log.Warn("a problem with agent definitions", "problem", p.Error())
 	}
 	if !first {
 		c.options.Log.Info("agent definitions changed", "agents", len(definitions), "problems", len(problems))
@@ -264,7 +265,7 @@ func merge(dir string, builtin []*Definition, files map[string]*file) (map[strin
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f := files[name]
 		for _, p := range f.problems {
-			if f.good != nil {
+			if f.good != nil && !p.Warning {
 				p.Message += " (until then " + f.good.Name + " stays as it was)"
 			}
 			problems = append(problems, p)

@@ -68,12 +68,16 @@ type parser struct {
 	nodes      map[string]*yaml.Node // each field's value, for errors found later
 }
 
-// Parse reads one definition. It gives no definition when there is any problem. What it gives can
-// be looked at and resolved, but only a catalogue's have the server's environment and executable.
+// Parse reads one definition. It gives no definition when there is any problem that is not a warning.
+// What it gives can be looked at and resolved, but only a catalogue's have the server's environment
+// and executable.
 func Parse(file string, source []byte) (*Definition, []Problem) {
 	p := &parser{file: file, def: &Definition{File: file, Stop: DefaultStop}, nodes: map[string]*yaml.Node{}}
 	if root := p.document(source); root != nil {
 		p.definition(root)
+	}
+	if !p.failed() {
+		p.warn()
 	}
 	if len(p.problems) > 0 {
 		sort.SliceStable(p.problems, func(i, j int) bool {
@@ -89,9 +93,39 @@ func Parse(file string, source []byte) (*Definition, []Problem) {
 			}
 			return a.Message < b.Message
 		})
-		return nil, slices.Compact(p.problems)
+		p.problems = slices.Compact(p.problems)
 	}
-	return p.def, nil
+	if p.failed() {
+		return nil, p.problems
+	}
+	return p.def, p.problems
+}
+
+// failed reports whether something keeps the definition from being run.
+func (p *parser) failed() bool {
+	return slices.ContainsFunc(p.problems, func(problem Problem) bool { return !problem.Warning })
+}
+
+// warn tells of what is allowed and most likely not meant.
+func (p *parser) warn() {
+	warning := func(n *yaml.Node, field, format string, args ...any) {
+		p.fail(n, field, format, args...)
+		p.problems[len(p.problems)-1].Warning = true
+	}
+	if env := p.nodes["env"]; env != nil {
+		for _, m := range p.members(env, "env") {
+			if value := p.def.Env[m.key]; secretName.MatchString(m.key) && value != "" && len(value) < mask.Shortest {
+				warning(m.value, "env."+m.key, "has a secret's name and is shorter than %d bytes, so it is not masked in the output: use a longer one", mask.Shortest)
+			}
+		}
+	}
+	if list := p.nodes["mask"]; list != nil {
+		for i, item := range p.resolve(list).Content {
+			if r := p.resolve(item); r.Kind == yaml.ScalarNode && len(r.Value) < mask.Shortest {
+				warning(item, "mask."+strconv.Itoa(i), "is shorter than %d bytes: it is masked wherever it stands, also within words, but not where it is encoded", mask.Shortest)
+			}
+		}
+	}
 }
 
 func (p *parser) fail(n *yaml.Node, field, format string, args ...any) {

@@ -12,6 +12,8 @@ type Problem struct {
 	Column  int    `json:"column,omitempty"`
 	Field   string `json:"field,omitempty"` // dotted: "stop.grace", "parameters.properties.path.type"
 	Message string `json:"message"`
+	// Warning says that the definition can be run all the same.
+	Warning bool `json:"warning,omitempty"`
 }
 
 func (p Problem) Error() string {
@@ -21,6 +23,9 @@ func (p Problem) Error() string {
 		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
 	}
 	b.WriteString(": ")
+	if p.Warning {
+		b.WriteString("warning: ")
+	}
 	if p.Field != "" {
 		b.WriteString(p.Field)
 		b.WriteString(": ")

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/claudeops/claudeops/internal/trust/mask"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -23,7 +24,8 @@ type Invocation struct {
 	Workdir      string          // empty: the run's scratch directory
 	Config       json.RawMessage
 	MaskedConfig json.RawMessage // Config with secrets masked: what may be shown and stored
-	Secrets      []string        // literal texts to mask in output, longest first
+	Secrets      []string        // texts to mask in output, in all their forms, longest first
+	Warnings     []string        // what whoever reads the output should know, such as a secret that can't be masked
 }
 
 // inherited are the variables of the server that an agent gets. LC_* comes with them. Nothing
@@ -73,8 +75,11 @@ func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
 	}
 	for _, path := range hidden {
 		value, _ := dig(values, path)
-		inv.Secrets = append(inv.Secrets, secretTexts(value)...)
-		inv.Secrets = append(inv.Secrets, spellings(valueText(value))...)
+		texts, short := secretTexts(value)
+		inv.Secrets = append(inv.Secrets, texts...)
+		if len(short) > 0 {
+			inv.Warnings = append(inv.Warnings, fmt.Sprintf("the secret %s is shorter than %d bytes, so it is not masked in the output: use a longer one", strings.Join(path, "."), mask.Shortest))
+		}
 	}
 	inv.Secrets = longestFirst(inv.Secrets)
 	if inv.Workdir, err = d.resolveWorkdir(lookup); err != nil {

@@ -299,6 +299,30 @@ func TestResolve_shell_script_is_never_spliced(t *testing.T) {
 	}
 }
 
+// TestResolve_short_secrets: what can't be masked is told, and the secret itself is not.
+func TestResolve_short_secrets(t *testing.T) {
+	t.Parallel()
+	d, problems := Parse("test.yaml", []byte("name: a\ncommand: [x]\nenv: {API_TOKEN: abc, EMPTY_TOKEN: '', LANG: C}\nmask: [xy, long-enough]\nparameters: {properties: {pin: {type: integer, writeOnly: true}, key: {format: password}}}\n"))
+	if d == nil || len(problems) != 2 {
+		t.Fatalf("%v", problems)
+	}
+	for i, want := range []string{"test.yaml:3:18: warning: env.API_TOKEN: has a secret's name and is shorter than 4 bytes", "test.yaml:4:8: warning: mask.0: is shorter than 4 bytes"} {
+		if got := problems[i].Error(); !strings.HasPrefix(got, want) || strings.Contains(got, "abc") {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	inv, err := d.Resolve(json.RawMessage(`{"pin":123,"key":"long enough"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(inv.Warnings) != 1 || !strings.HasPrefix(inv.Warnings[0], "the secret pin is shorter than 4 bytes, so it is not masked") || strings.Contains(inv.Warnings[0], "123") {
+		t.Errorf("warnings %q", inv.Warnings)
+	}
+	if slices.Contains(inv.Secrets, "123") || slices.Contains(inv.Secrets, "abc") {
+		t.Errorf("secrets %q", inv.Secrets)
+	}
+}
+
 // TestResolve_integers: what the schema calls an integer reaches the program as one, exactly.
 func TestResolve_integers(t *testing.T) {
 	t.Parallel()

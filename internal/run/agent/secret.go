@@ -9,13 +9,11 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/claudeops/claudeops/internal/trust/mask"
 )
 
 const formatPassword = "password"
-
-// shortestSecret is how many bytes a secret must have to be looked for in output. Masking every
-// "a" would ruin the log and, by what is missing, tell the secret.
-const shortestSecret = 4
 
 // secret reports whether a schema says that its value is one: writeOnly, or format password.
 func secret(s *jsonschema.Schema) bool {
@@ -91,52 +89,37 @@ func maskAt(value any, paths [][]string) any {
 	return masked
 }
 
-// secretTexts lists every spelling in which the scalars of a secret value may turn up in output.
-func secretTexts(value any) []string {
+// secretTexts lists the scalars of a secret value as a program is given them. What is shorter than
+// mask.Shortest is in short instead: it is not masked.
+func secretTexts(value any) (texts, short []string) {
+	add := func(text string) {
+		switch {
+		case len(text) >= mask.Shortest:
+			texts = append(texts, text)
+		case text != "":
+			short = append(short, text)
+		}
+	}
 	switch v := value.(type) {
 	case string:
-		return spellings(v)
+		add(v)
 	case json.Number:
-		return spellings(string(v))
+		add(string(v))
 	case map[string]any:
-		var list []string
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			list = append(list, secretTexts(v[key])...)
+			inner, tooShort := secretTexts(v[key])
+			texts, short = append(texts, inner...), append(short, tooShort...)
 		}
-		return list
 	case []any:
-		var list []string
 		for _, item := range v {
-			list = append(list, secretTexts(item)...)
-		}
-		return list
-	default:
-		return nil
-	}
-}
-
-// spellings are the text itself, as JSON writes it, and each of its lines, because output is
-// read line by line.
-func spellings(text string) []string {
-	var list []string
-	add := func(s string) {
-		if len(s) >= shortestSecret {
-			list = append(list, s)
+			inner, tooShort := secretTexts(item)
+			texts, short = append(texts, inner...), append(short, tooShort...)
 		}
 	}
-	add(text)
-	if quoted := string(jsonText(text)); quoted[1:len(quoted)-1] != text {
-		add(quoted[1 : len(quoted)-1])
+	if _, scalar := value.(string); !scalar && len(texts) > 0 {
+		add(valueText(value)) // as the variable of the whole has it
 	}
-	if escaped, err := json.Marshal(text); err == nil && string(escaped[1:len(escaped)-1]) != text {
-		add(string(escaped[1 : len(escaped)-1]))
-	}
-	if strings.ContainsAny(text, "\r\n") {
-		for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
-			add(strings.TrimSpace(line))
-		}
-	}
-	return list
+	return texts, short
 }
 
 // longestFirst sorts and removes doubles, so that masking a secret never leaves the rest of a

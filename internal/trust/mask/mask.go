@@ -1,11 +1,10 @@
 // Package mask keeps secrets out of what is stored: it replaces literal values, and what patterns
 // match within a line, in a stream of bytes, also where one is cut by the edge of a chunk. It finds
-// the values it is given, those as a JSON string writes them, and what the patterns it is given say;
-// it does not guess what looks like a secret.
+// the values it is given, in the forms that programs write values in (Forms), and what the patterns
+// it is given say; it does not guess what looks like a secret.
 package mask
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -17,15 +16,14 @@ const Text = "••••••"
 
 // Masker knows the secrets. It holds no state of a stream and can be shared. A nil Masker has none.
 type Masker struct {
-	secrets  [][]byte
-	longest  int
+	literals *literals
 	patterns []*pattern
 }
 
 // New gives a Masker for literal secrets and for patterns (RE2 syntax), or nil where there are
 // neither. Empty secrets are left out. A pattern that CheckPattern refuses is an error.
 func New(secrets, patterns []string) (*Masker, error) {
-	m := &Masker{}
+	m := &Masker{literals: newLiterals()}
 	for _, expression := range patterns {
 		p, err := compile(expression)
 		if err != nil {
@@ -33,31 +31,15 @@ func New(secrets, patterns []string) (*Masker, error) {
 		}
 		m.patterns = append(m.patterns, p)
 	}
-	for _, s := range secrets {
-		m.add(s)
-		// In JSON output the value stands escaped: once as most writers do, once as Go does.
-		if b, err := json.Marshal(s); err == nil && len(b) > 2 {
-			m.add(string(b[1 : len(b)-1]))
-		}
-		var plain strings.Builder
-		e := json.NewEncoder(&plain)
-		e.SetEscapeHTML(false)
-		if e.Encode(s) == nil && plain.Len() > 3 {
-			m.add(plain.String()[1 : plain.Len()-2])
+	for _, secret := range secrets {
+		for _, form := range Forms(secret) {
+			m.literals.add(form)
 		}
 	}
-	if len(m.secrets) == 0 && len(m.patterns) == 0 {
+	if m.literals.longest == 0 && len(m.patterns) == 0 {
 		return nil, nil
 	}
 	return m, nil
-}
-
-func (m *Masker) add(s string) {
-	if s == "" || slices.ContainsFunc(m.secrets, func(b []byte) bool { return string(b) == s }) {
-		return
-	}
-	m.secrets = append(m.secrets, []byte(s))
-	m.longest = max(m.longest, len(s))
 }
 
 // String gives s with every secret replaced.
@@ -94,7 +76,7 @@ func (s *Stream) Append(dst, p []byte) []byte {
 		s.held = append(s.held, p...)
 		text = s.held
 	}
-	return s.give(dst, text, min(s.m.beginning(text), s.patternBeginning(text)))
+	return s.give(dst, text, min(s.m.literals.beginning(text), s.patternBeginning(text)))
 }
 
 // End adds what is left to dst: the stream is over, so no secret can follow.
@@ -139,16 +121,7 @@ func (s *Stream) find(text []byte, keep int) []span {
 		s.spans = append(s.spans, span{0, s.covered})
 	}
 	s.findPatterns(text, keep)
-	for _, secret := range s.m.secrets {
-		for at := 0; at < len(text); {
-			i := bytes.Index(text[at:], secret)
-			if i < 0 {
-				break
-			}
-			s.spans = append(s.spans, span{at + i, at + i + len(secret)})
-			at += i + 1
-		}
-	}
+	s.spans = s.m.literals.find(text, s.spans)
 	if len(s.spans) < 2 {
 		return s.spans
 	}
@@ -169,20 +142,6 @@ func (s *Stream) find(text []byte, keep int) []span {
 	}
 	s.spans = merged
 	return merged
-}
-
-// beginning finds where the longest end of text starts that a secret may go on from.
-func (m *Masker) beginning(text []byte) int {
-	from := max(0, len(text)-m.longest+1)
-	for i := from; i < len(text); i++ {
-		tail := text[i:]
-		for _, secret := range m.secrets {
-			if len(tail) < len(secret) && bytes.HasPrefix(secret, tail) {
-				return i
-			}
-		}
-	}
-	return len(text)
 }
 
 // JSON masks a JSON text: inside its strings, member names included; any other value that holds

@@ -33,7 +33,7 @@ func TestMasker_String(t *testing.T) {
 		{[]string{"abc", "abcdef"}, "abcdefg abcx", m + "g " + m + "x"},
 		{[]string{"aaa"}, "aaaaaaa b", m + " b"},
 		{[]string{"a\"b\nc"}, `{"k":"a\"b\nc"} a"b` + "\nc", `{"k":"` + m + `"} ` + m},
-		{[]string{"<&>"}, `<&> \u003c\u0026\u003e`, m + " " + m},
+		{[]string{"<&>!"}, `<&>! \u003c\u0026\u003e!`, m + " " + m},
 		{[]string{"", "x"}, "axb", "a" + m + "b"},
 		{[]string{"é"}, "caf\xc3\xa9", "caf" + m},
 	} {
