@@ -208,7 +208,7 @@ mask: [literal-text]
 	if diff := cmp.Diff(want, string(inv.MaskedConfig)); diff != "" {
 		t.Error(diff)
 	}
-	for _, secret := range []string{`hunter"22`, `hunter\"22`, "123456", "s3cr3t-of-ann", "line one\nline two", `line one\nline two`, "line one", "line two", "from-the-file", "literal-text"} {
+	for _, secret := range []string{`hunter"22`, "123456", "s3cr3t-of-ann", "line one\nline two", `{"ssh":"line one\nline two"}`, "from-the-file", "literal-text"} {
 		found := false
 		for _, s := range inv.Secrets {
 			found = found || s == secret

@@ -29,6 +29,7 @@ type Spec struct {
 	StopGrace    time.Duration   `json:"stopGrace,omitempty"`    // from the stop signal to SIGKILL; 0 is DefaultStopGrace, negative is none
 	MaxOutput    int64           `json:"maxOutput,omitempty"`    // bytes of output that are recorded; 0 is no limit
 	Secrets      []string        `json:"secrets,omitempty"`      // literal values, masked wherever the runner writes
+	Warnings     []string        `json:"warnings,omitempty"`     // log lines of level warn, right after the start
 	Patterns     []string        `json:"patterns,omitempty"`     // expressions (RE2) whose matches are masked likewise, within a line
 	SyncInterval time.Duration   `json:"syncInterval,omitempty"` // how long log lines may wait for fsync; 0 is DefaultSyncInterval
 	NoCgroup     bool            `json:"noCgroup,omitempty"`     // keep to signals even where a cgroup v2 is writable

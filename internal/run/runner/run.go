@@ -312,6 +312,9 @@ func (r *run) started(argv []string, workdir string) {
 	r.rec.record(func() {
 		r.rec.addLocked(&execution.Event{Type: execution.TypeStarted, AgentType: r.spec.Agent, Command: command,
 			Workdir: r.masker.String(workdir), PID: r.child.id.PID, Host: host})
+		for _, warning := range r.spec.Warnings {
+			r.rec.logLocked(time.Now().UnixMilli(), logline.Warn, logline.Agent, []byte(r.masker.String(warning)), false, nil)
+		}
 		r.agent.Started()
 	})
 }

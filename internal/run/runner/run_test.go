@@ -433,6 +433,18 @@ func TestRun_Commands(t *testing.T) {
 	}
 }
 
+// TestRun_Warnings: what the server warns of stands in the log before the agent's own lines.
+func TestRun_Warnings(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "progress", "1")
+	s.spec.Warnings = []string{"the secret pin is too short"}
+	events := s.run()[1:] // after queued
+	if len(events) < 2 || events[0].Type != execution.TypeStarted || events[1].Type != execution.TypeLog ||
+		events[1].Level != execution.Warn || events[1].Stream != execution.Agent || *events[1].Message != "the secret pin is too short" {
+		t.Errorf("got %s", asJSON(t, events[:2]))
+	}
+}
+
 func TestRun_ProgressRate(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int64{0, 100} {

@@ -14,6 +14,6 @@ func newSpec(id string, d *agent.Definition, inv *agent.Invocation) *control.Spe
 	return &control.Spec{
 		ExecutionID: id, Agent: d.Name, Driver: inv.Driver, Argv: inv.Argv, Env: inv.Env, Workdir: inv.Workdir,
 		Timeout: d.Timeout, IdleTimeout: d.IdleTimeout, StopSignal: d.Stop.Signal, StopGrace: grace,
-		Options: inv.Options, MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns,
+		Options: inv.Options, MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns, Warnings: inv.Warnings,
 	}
 }

@@ -52,6 +52,8 @@ export interface AgentProblem {
   readonly column?: number;
   readonly field?: string;
   readonly message: string;
+  /** The definition can be run all the same. */
+  readonly warning?: boolean;
 }
 
 export interface AgentList {
