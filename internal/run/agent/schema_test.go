@@ -101,7 +101,7 @@ func TestSchema_stands_alone(t *testing.T) {
 			}
 		}
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(SchemaJSON()))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(SchemaJSON))
 	if err != nil {
 		t.Fatal(err)
 	}
