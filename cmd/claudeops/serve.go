@@ -97,6 +97,7 @@ gives another.`,
 	flags.StringVar(&f.config.TLSCert, "tls-cert", "", "PEM `file` with the certificate")
 	flags.StringVar(&f.config.TLSKey, "tls-key", "", "PEM `file` with its key")
 	flags.IntVar(&f.maxRunning, "max-running", supervisor.DefaultMaxRunning, "`number` of executions that run at a time, more are queued; 0 to start nothing and queue everything, -1 for no limit")
+	flags.StringVar(&f.config.Prices, "prices", "", "JSON `file` with prices of models that take the place of the program's (default prices.json in the data directory)")
 	flags.StringVar(&f.lowDisk, "low-disk", "", "`size` or share, such as 5GiB or 5%, that must be free on the disk of the data directory for anything to be started; off to start regardless (default 1GiB or 2%, whichever is more, but not over 10%)")
 	for i, flag := range retentionFlags {
 		flags.StringVar(&f.retention[i], flag.name, "", flag.usage)

@@ -124,7 +124,7 @@ a signal ended it, 130 when it was cancelled, and 1 when it failed without any o
 		c.serveCommand(), c.openCommand(), c.tokenCommand(),
 		c.runCommand(), c.rerunCommand(), c.waitCommand(), c.cancelCommand(),
 		c.psCommand(), c.showCommand(), c.logsCommand(), c.grepCommand(), c.topCommand(),
-		c.agentsCommand(), c.validateCommand(),
+		c.agentsCommand(), c.validateCommand(), c.pricesCommand(),
 		c.pinCommand(), c.unpinCommand(), c.pruneCommand(),
 		c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.reindexCommand(),
 		c.versionCommand(),

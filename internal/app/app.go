@@ -4,6 +4,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -27,6 +28,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/sealer"
 	"github.com/claudeops/claudeops/internal/record/search"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/pricing"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/serve/gateway"
 	"github.com/claudeops/claudeops/internal/serve/mcp"
@@ -109,6 +111,9 @@ func (a *App) open() (err error) {
 	if a.listener, err = listen(c); err != nil {
 		return err
 	}
+	if _, err := pricing.Open(cmp.Or(c.Prices, pricing.InDataDir(a.dir.Path()))); err != nil {
+		return fmt.Errorf("%w; correct the file, or remove it to use the program's prices", err)
+	}
 	if a.auth, err = auth.Open(auth.Options{DataDir: a.dir.Path(), BasePath: c.BasePath, JWT: c.JWT, Log: a.log}); err != nil {
 		return err
 	}
@@ -127,7 +132,7 @@ func (a *App) open() (err error) {
 	}
 	a.supervisor, err = supervisor.Open(supervisor.Options{
 		DataDir: a.dir.Path(), Executable: c.Executable, Catalogue: a.catalogue, Store: a.store, Index: a.index,
-		Log: a.log, MaxRunning: c.MaxRunning, Drain: c.Drain, MaxQueued: maxQueued(c.Limits),
+		Log: a.log, MaxRunning: c.MaxRunning, Drain: c.Drain, MaxQueued: maxQueued(c.Limits), Prices: c.Prices,
 		Bound:   func(user, id string) { a.gateway.EndWithCaller(user, id) },
 		Changed: func(id string) { a.gateway.Forget(id) },
 	})

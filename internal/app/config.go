@@ -46,6 +46,9 @@ type Config struct {
 	// JWT says which JSON web tokens to trust. Zero: none.
 	JWT auth.JWT
 
+	// Prices is a file with prices of models, in place of the program's own. Empty: prices.json in the
+	// data directory, where there is one.
+	Prices string
 	// MaxRunning is how many executions run at a time. 0: the supervisor's default; below 0: no limit.
 	MaxRunning int
 	// Drain starts nothing: what is new is queued, and what runs goes on.

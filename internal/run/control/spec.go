@@ -34,6 +34,7 @@ type Spec struct {
 	SyncInterval time.Duration   `json:"syncInterval,omitempty"` // how long log lines may wait for fsync; 0 is DefaultSyncInterval
 	NoCgroup     bool            `json:"noCgroup,omitempty"`     // keep to signals even where a cgroup v2 is writable
 	Options      json.RawMessage `json:"options,omitempty"`      // for the driver
+	Prices       string          `json:"prices,omitempty"`       // file with prices of models in place of the program's; empty: none
 }
 
 // What Spec leaves open.

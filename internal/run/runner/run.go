@@ -265,7 +265,7 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 	}
 	env := environment(r.spec.Env, map[string]string{
 		process.Marker: r.spec.ExecutionID, "CLAUDEOPS_RESULT": r.result, "CLAUDEOPS_WORKSPACE": r.workspace})
-	inv := driver.Invocation{ExecutionID: r.spec.ExecutionID, Agent: r.spec.Agent, Argv: r.spec.Argv, Env: env, Workdir: workdir, Options: r.spec.Options}
+	inv := driver.Invocation{ExecutionID: r.spec.ExecutionID, Agent: r.spec.Agent, Argv: r.spec.Argv, Env: env, Workdir: workdir, Options: r.spec.Options, Prices: r.spec.Prices}
 	cmd, err := drv.Command(inv)
 	if err != nil {
 		return nil, err

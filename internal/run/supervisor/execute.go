@@ -142,7 +142,7 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 		return nil, fmt.Errorf("create the journal of %s: %w", id, err)
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	if err := s.writeSidecar(id, specName, newSpec(id, d, inv)); err != nil {
+	if err := s.writeSidecar(id, specName, s.newSpec(id, d, inv)); err != nil {
 		return nil, err
 	}
 	if request.EndWithCaller {

@@ -1,12 +1,15 @@
 package supervisor
 
 import (
+	"cmp"
+
 	"github.com/claudeops/claudeops/internal/run/agent"
 	"github.com/claudeops/claudeops/internal/run/control"
+	"github.com/claudeops/claudeops/internal/run/pricing"
 )
 
 // newSpec says to the runner what it is to do.
-func newSpec(id string, d *agent.Definition, inv *agent.Invocation) *control.Spec {
+func (s *Supervisor) newSpec(id string, d *agent.Definition, inv *agent.Invocation) *control.Spec {
 	grace := d.Stop.Grace
 	if grace == 0 {
 		grace = -1 // to a definition 0 is no grace at all, to a runner it is the usual one
@@ -15,5 +18,6 @@ func newSpec(id string, d *agent.Definition, inv *agent.Invocation) *control.Spe
 		ExecutionID: id, Agent: d.Name, Driver: inv.Driver, Argv: inv.Argv, Env: inv.Env, Workdir: inv.Workdir,
 		Timeout: d.Timeout, IdleTimeout: d.IdleTimeout, StopSignal: d.Stop.Signal, StopGrace: grace,
 		Options: inv.Options, MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns, Warnings: inv.Warnings,
+		Prices: cmp.Or(s.options.Prices, pricing.InDataDir(s.options.DataDir)),
 	}
 }

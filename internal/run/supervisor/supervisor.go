@@ -44,6 +44,8 @@ type Options struct {
 	Index      *index.Index
 	Log        *slog.Logger // nil: nowhere
 
+	Prices string // file with prices of models, for runners; empty: prices.json in DataDir, where there is one
+
 	MaxRunning int  // executions that run at a time; 0: DefaultMaxRunning; below 0: no limit
 	Drain      bool // start nothing: what is new is queued, what runs goes on
 	MaxQueued  int  // executions that wait; 0: as protocol.DefaultLimits; below 0: no limit

@@ -18,6 +18,7 @@ type Invocation struct {
 	Env         []string        // complete, the runner's own additions included
 	Workdir     string          // absolute
 	Options     json.RawMessage // what the kind of agent needs beside; may be nil
+	Prices      string          // path for pricing.Open; may be empty
 }
 
 // Command is the process to start.
