@@ -127,6 +127,8 @@ type Gateway struct {
 	page  *assets
 	live  *live
 
+	complaints complaints
+
 	metrics   *metrics.Set
 	unmeasure func() // has the metrics hear no more of executions
 
@@ -150,7 +152,7 @@ func New(opts Options) (*Gateway, error) {
 	if err := opts.complete(); err != nil {
 		return nil, fmt.Errorf("make the gateway: %w", err)
 	}
-	guard, err := newGuard(opts.AllowedHosts, opts.AllowedOrigins, opts.TrustedProxies)
+	guard, err := newGuard(opts.BasePath, opts.AllowedHosts, opts.AllowedOrigins, opts.TrustedProxies)
 	if err != nil {
 		return nil, fmt.Errorf("make the gateway: %w", err)
 	}
@@ -215,7 +217,7 @@ func (g *Gateway) registerRoutes() {
 			handler = withoutDeadlines(handler)
 		}
 		if pattern == "GET /api/ws" {
-			handler = upgradesOnly(handler)
+			handler = g.upgradesOnly(handler)
 		}
 		g.route(pattern, handler)
 	}
@@ -318,13 +320,17 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = control.SetReadDeadline(time.Now().Add(requestTimeout))
 	_ = control.SetWriteDeadline(time.Now().Add(answerTimeout))
 
+	if len(r.TransferEncoding) > 0 {
+		// A Content-Length beside it, which net/http has dropped, may have misled somebody on the way about
+		// where the request ends (RFC 9112, 6.1): nothing after it is read.
+		w.Header().Set("Connection", "close")
+	}
 	admitted, no, done := g.guard.admit(w, r)
 	if done {
 		return
 	}
 	if no != nil {
-		g.log.Debug("request refused", "address", r.RemoteAddr, "method", r.Method, "host", r.Host, "reason", no.detail)
-		g.refused(newProblem(no.status, no.code, no.detail)).write(w)
+		g.refuse(w, r, no)
 		return
 	}
 	r = admitted
@@ -470,6 +476,8 @@ func NewServer(handler http.Handler, limits protocol.Limits, log *slog.Logger) *
 		ReadHeaderTimeout: time.Duration(limits.HandshakeTimeoutMs) * time.Millisecond,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// OPTIONS * is for the guard too.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }

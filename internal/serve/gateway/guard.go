@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -41,14 +42,15 @@ const (
 // foreign page sent it; its path has nothing in it that two readers could read differently. It looks
 // at every request, whatever it is for.
 type guard struct {
+	base    string          // the path the server is reached under, "" or like "/ops"
 	hosts   map[string]bool // "name" for any port, "name:port" for that one
 	origins map[string]bool
 	proxies []netip.Prefix
 	cross   *http.CrossOriginProtection
 }
 
-func newGuard(hosts, origins []string, proxies []netip.Prefix) (*guard, error) {
-	g := &guard{hosts: map[string]bool{}, origins: map[string]bool{}, proxies: proxies, cross: http.NewCrossOriginProtection()}
+func newGuard(base string, hosts, origins []string, proxies []netip.Prefix) (*guard, error) {
+	g := &guard{base: base, hosts: map[string]bool{}, origins: map[string]bool{}, proxies: proxies, cross: http.NewCrossOriginProtection()}
 	for _, entry := range hosts {
 		host, ok := parseHost(entry)
 		if !ok {
@@ -79,10 +81,16 @@ type refusal struct {
 	status int
 	code   protocol.Code
 	detail string
+	setup  string // "host" or "origin" where the server's or a proxy's configuration may be the reason
 }
 
 func refused(status int, code protocol.Code, format string, args ...any) *refusal {
-	return &refusal{status, code, fmt.Sprintf(format, args...)}
+	return &refusal{status: status, code: code, detail: fmt.Sprintf(format, args...)}
+}
+
+// misconfigured is a refusal that the operator can end by a flag or a header that a proxy sets.
+func misconfigured(setup string, status int, format string, args ...any) *refusal {
+	return &refusal{status: status, code: protocol.Forbidden, detail: fmt.Sprintf(format, args...), setup: setup}
 }
 
 // admit decides about one request. It gives the request on with its peer in the context, or says
@@ -93,12 +101,14 @@ func (g *guard) admit(w http.ResponseWriter, r *http.Request) (admitted *http.Re
 	r = r.WithContext(auth.WithPeer(r.Context(), peer))
 
 	host, ok := parseHost(r.Host)
-	if !ok {
-		return nil, refused(http.StatusMisdirectedRequest, protocol.Forbidden, "the Host header %.100q is not a host name or address", r.Host), false
-	}
-	if !g.ours(host) {
-		return nil, refused(http.StatusMisdirectedRequest, protocol.Forbidden,
-			"this server does not answer to the name %.100q: reach it as localhost, or start it with --allow-host %s", r.Host, host.name), false
+	switch {
+	case g.probe(r): // whoever asks whether the server lives goes by its address
+	case !ok:
+		return nil, misconfigured("host", http.StatusMisdirectedRequest, "the Host header %.100q is not a host name or address", r.Host), false
+	case !g.ours(host):
+		return nil, misconfigured("host", http.StatusMisdirectedRequest,
+			"this server does not answer to the name %.100q: reach it as localhost, or start it with --allow-host %s. Behind a proxy, have the proxy pass the browser's own Host header (nginx: proxy_set_header Host $http_host) and allow that name",
+			r.Host, host.name), false
 	}
 	foreign, no := g.origin(w, r, host, peer)
 	if no != nil {
@@ -122,6 +132,13 @@ func (g *guard) admit(w http.ResponseWriter, r *http.Request) (admitted *http.Re
 		return nil, no, false
 	}
 	return withoutLoneCookie(r), nil, false
+}
+
+// probe reports whether a request asks only whether the server lives. The answer holds nothing that a
+// foreign name could be made to read.
+func (g *guard) probe(r *http.Request) bool {
+	path := strings.TrimPrefix(r.URL.Path, g.base)
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && len(r.Header.Values("Origin")) == 0 && (path == "/healthz" || path == "/readyz")
 }
 
 func setSecurityHeaders(h http.Header) {
@@ -156,7 +173,6 @@ func (g *guard) origin(w http.ResponseWriter, r *http.Request, self host, peer a
 	if len(values) == 0 {
 		return false, nil
 	}
-	const hint = "this page may not use this server: start it with --allow-origin if it should"
 	if len(values) > 1 {
 		return false, refused(http.StatusForbidden, protocol.Forbidden, "the request carries %d Origin headers", len(values))
 	}
@@ -172,17 +188,32 @@ func (g *guard) origin(w http.ResponseWriter, r *http.Request, self host, peer a
 		return false, nil
 	}
 	if !g.origins[from.String()] {
-		if from.host == self.withoutPort(from.scheme) && from.scheme == "https" {
-			return false, refused(http.StatusForbidden, protocol.Forbidden,
-				"the page came over https and the request over http: start the server with --trust-proxy for the proxy in between, or with --allow-origin %s", from)
-		}
-		return false, refused(http.StatusForbidden, protocol.Forbidden, "the origin is %.200q: "+hint, values[0])
+		return false, misconfigured("origin", http.StatusForbidden, "%s", g.explainOrigin(r, from, self))
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", values[0])
 	h.Set("Access-Control-Allow-Credentials", "true")
 	h.Set("Access-Control-Expose-Headers", corsExposed)
 	return true, nil
+}
+
+// explainOrigin says why the page at from may not use this server under the name self, and which header
+// a proxy in between would have to set if the page is our own.
+func (g *guard) explainOrigin(r *http.Request, from origin, self host) string {
+	proxy := r.RemoteAddr
+	if name, _, err := net.SplitHostPort(proxy); err == nil {
+		proxy = name
+	}
+	switch {
+	case from.host == self.withoutPort(from.scheme) && g.proxy(proxy):
+		return fmt.Sprintf("the page came over %s and the proxy at %s says otherwise: have it set the header X-Forwarded-Proto (nginx: proxy_set_header X-Forwarded-Proto $scheme)", from.scheme, proxy)
+	case from.host == self.withoutPort(from.scheme):
+		return fmt.Sprintf("the page came over %s and the request did not: have the proxy in between set the header X-Forwarded-Proto (nginx: proxy_set_header X-Forwarded-Proto $scheme), and start the server with --trust-proxy %s", from.scheme, proxy)
+	case from.host.name == self.name:
+		return fmt.Sprintf("the page is at %s and the Host header says %s: if this is one page behind a proxy, have the proxy pass the Host header with its port (nginx: proxy_set_header Host $http_host); if it is another page that may use this server, start it with --allow-origin %s", from, self, from)
+	default:
+		return fmt.Sprintf("the page is at %s and the Host header says %s: if this is one page behind a proxy, have the proxy pass the browser's own Host header (nginx: proxy_set_header Host $http_host) and start the server with --allow-host %s; if it is another page that may use this server, start it with --allow-origin %s", from, self, from.host.name, from)
+	}
 }
 
 // crossOrigin refuses what a browser says another site sent. An older browser says less, hence the
@@ -195,7 +226,7 @@ func (g *guard) crossOrigin(r *http.Request, allowed bool) *refusal {
 	switch site := r.Header.Get("Sec-Fetch-Site"); site {
 	case "", "same-origin", "none":
 	default:
-		followed := (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(r.URL.Path, "/api/") &&
+		followed := (r.Method == http.MethodGet || r.Method == http.MethodHead) && g.leadsToPage(r) &&
 			r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 		if !followed {
 			return refused(http.StatusForbidden, protocol.Forbidden, "another site sent this request (Sec-Fetch-Site: %.40s)", site)
@@ -205,6 +236,30 @@ func (g *guard) crossOrigin(r *http.Request, allowed bool) *refusal {
 		return refused(http.StatusForbidden, protocol.Forbidden, "another site sent this request")
 	}
 	return nil
+}
+
+// leadsToPage reports whether a path is the page's and not one that answers with data.
+func (g *guard) leadsToPage(r *http.Request) bool {
+	path := strings.TrimPrefix(r.URL.Path, g.base)
+	return path != "/metrics" && !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/debug/")
+}
+
+// fromElsewhere reports whether a page of another origin, on another port of this host too, led to a
+// request. What comes from nowhere (an address typed, a link opened by another program) does not.
+func (g *guard) fromElsewhere(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "none", "same-origin":
+		return false
+	case "":
+	default:
+		return true
+	}
+	referer := r.Header.Get("Referer")
+	if referer == "" {
+		return false
+	}
+	page, err := url.Parse(referer)
+	return err != nil || page.Host != r.Host
 }
 
 // checkPath refuses paths that two programs on the way could read differently, and everything that

@@ -16,7 +16,7 @@ func FuzzParseHost(f *testing.F) {
 	for _, seed := range []string{"localhost:3000", "[::1]:80", "evil.example", "127.0.0.1", "localhost.", "a@b", "[::1%25eth0]", "ＬＯＣＡＬＨＯＳＴ"} {
 		f.Add(seed)
 	}
-	g, err := newGuard([]string{"ops.example", "lan.example:8443"}, nil, nil)
+	g, err := newGuard("", []string{"ops.example", "lan.example:8443"}, nil, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func FuzzOrigin(f *testing.F) {
 	for _, seed := range []string{"http://localhost:3000", "null", "https://app.example", "http://localhost:3000@evil", "http://localhost:3000.evil", "http://[::1]:3000", "https://localhost:3000"} {
 		f.Add(seed, "localhost:3000")
 	}
-	g, err := newGuard(nil, []string{"https://app.example"}, nil)
+	g, err := newGuard("", nil, []string{"https://app.example"}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -109,6 +109,9 @@ func TestGuard_refuses_on_every_route_what_a_foreign_page_could_send(t *testing.
 			continue
 		}
 		for name, attack := range attacks {
+			if strings.HasPrefix(name, "host_") && attack["Origin"] == "" && (pattern == "GET /healthz" || pattern == "GET /readyz") {
+				continue // probes go by address, see TestDoor_probes
+			}
 			for credential, headers := range map[string]map[string]string{
 				"token": {"Authorization": "Bearer " + d.token}, "cookie": {"Cookie": cookie.String()}, "none": {},
 			} {
@@ -237,14 +240,14 @@ func TestGuard_a_missing_or_doubled_header(t *testing.T) {
 		request string
 		want    []int
 	}{
-		"http_1_0_without_host": {"GET /healthz HTTP/1.0\r\n\r\n", []int{421}},
+		"http_1_0_without_host": {"GET /api/session HTTP/1.0\r\n\r\n", []int{421}},
 		"http_1_1_without_host": {"GET /healthz HTTP/1.1\r\n\r\n", []int{400}},
-		"empty_host":            {"GET /healthz HTTP/1.1\r\nHost: \r\n\r\n", []int{421}},
+		"empty_host":            {"GET /api/session HTTP/1.1\r\nHost: \r\n\r\n", []int{421}},
 		"two_hosts":             {"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", []int{400}},
-		"absolute_target":       {"GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", []int{421}},
+		"absolute_target":       {"GET http://evil.example/api/session HTTP/1.1\r\nHost: localhost\r\n\r\n", []int{421}},
 		"two_origins":           {"GET /healthz HTTP/1.1\r\nHost: " + address + "\r\nOrigin: http://" + address + "\r\nOrigin: http://evil.example\r\n\r\n", []int{403}},
 		"empty_origin":          {"GET /healthz HTTP/1.1\r\nHost: " + address + "\r\nOrigin: \r\n\r\n", []int{403}},
-		"options_star":          {"OPTIONS * HTTP/1.1\r\nHost: " + address + "\r\n\r\n", []int{200, 400}}, // net/http answers it by itself
+		"options_star":          {"OPTIONS * HTTP/1.1\r\nHost: " + address + "\r\n\r\n", []int{400}},
 		"connect":               {"CONNECT evil.example:80 HTTP/1.1\r\nHost: evil.example:80\r\n\r\n", []int{421}},
 		"host_with_userinfo":    {"GET /healthz HTTP/1.1\r\nHost: a@localhost\r\n\r\n", []int{400, 421}},
 		"huge_header":           {"GET /healthz HTTP/1.1\r\nHost: " + address + "\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n", []int{431}},
@@ -408,12 +411,12 @@ func TestGuard_path_tricks(t *testing.T) {
 func TestGuard_options_that_are_refused(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"*", "https://*.example", "null", "app.example", "https://app.example/", "https://app.example/x", "https://", "https://a b", ""} {
-		if _, err := newGuard(nil, []string{bad}, nil); err == nil {
+		if _, err := newGuard("", nil, []string{bad}, nil); err == nil {
 			t.Errorf("the origin %q was taken", bad)
 		}
 	}
 	for _, bad := range []string{"*", "*.example", "http://a", "a/b", "a:b", "a:0", "a:70000", "", "[::1", "a..b", "."} {
-		if _, err := newGuard([]string{bad}, nil, nil); err == nil {
+		if _, err := newGuard("", []string{bad}, nil, nil); err == nil {
 			t.Errorf("the host %q was taken", bad)
 		}
 	}
@@ -421,7 +424,7 @@ func TestGuard_options_that_are_refused(t *testing.T) {
 
 func TestGuard_peer(t *testing.T) {
 	t.Parallel()
-	g, err := newGuard(nil, nil, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")})
+	g, err := newGuard("", nil, nil, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")})
 	if err != nil {
 		t.Fatal(err)
 	}

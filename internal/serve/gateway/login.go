@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
@@ -144,6 +145,12 @@ func (g *Gateway) loginByTicket(w http.ResponseWriter, r *http.Request) {
 		g.page.page(w, r, http.StatusOK)
 		return
 	}
+	if g.guard.fromElsewhere(r) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", pagePolicy) // in a sandbox, the link would come from elsewhere too
+		_ = confirmPage.Execute(w, g.opts.BasePath+"/login?"+query.Encode())
+		return
+	}
 	next, err := g.nextPlace(query.Get("next"))
 	if err == nil {
 		err = g.redeem(w, r, ticket)
@@ -158,6 +165,14 @@ func (g *Gateway) loginByTicket(w http.ResponseWriter, r *http.Request) {
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
+
+// confirmPage asks whoever came by a link on another page before it replaces the session there is.
+var confirmPage = template.Must(template.New("confirm").Parse(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>ClaudeOps: sign in</title></head>
+<body><h1>Sign in to ClaudeOps?</h1>
+<p>Another page led here. Signing in replaces the session of this browser, if there is one.</p>
+<p><a href="{{.}}">Sign in</a></p></body></html>
+`))
 
 func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request, ticket string) error {
 	p, err := g.opts.Auth.RedeemTicket(ticket)

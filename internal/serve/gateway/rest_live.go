@@ -1,13 +1,12 @@
 package gateway
 
 import (
-	"encoding/base64"
 	"net/http"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/claudeops/claudeops/internal/serve/metrics"
+	"github.com/claudeops/claudeops/internal/serve/websocket"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -49,35 +48,19 @@ func (g *Gateway) describeLive() {
 		[]*huma.Param{queryParam("connection", "The connectionId of the stream that subscriptions are for.")}, lines("application/x-ndjson", "What answers them, one message a line."))
 }
 
-// upgradesOnly answers what is no opening handshake (RFC 6455, 4.2.1) while the connection is still
-// HTTP's, so that the client can go on using it.
-func upgradesOnly(handler http.HandlerFunc) http.HandlerFunc {
+// upgradesOnly answers what is no opening handshake while the connection is still HTTP's, so that the
+// client can go on using it.
+func (g *Gateway) upgradesOnly(handler http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
-		switch {
-		case !headerHas(r.Header, "Upgrade", "websocket") || !headerHas(r.Header, "Connection", "upgrade"):
-			w.Header().Set("Upgrade", "websocket")
-			newProblem(http.StatusUpgradeRequired, protocol.BadRequest, "this is a WebSocket: connect with Upgrade: websocket, or use GET /api/events").write(w)
-		case r.Header.Get("Sec-WebSocket-Version") != "13":
-			w.Header().Set("Sec-WebSocket-Version", "13")
-			newProblem(http.StatusUpgradeRequired, protocol.BadRequest, "the WebSocket version must be 13").write(w)
-		case err != nil || len(key) != 16:
-			newProblem(http.StatusBadRequest, protocol.BadRequest, "Sec-WebSocket-Key must be 16 bytes in base64").write(w)
-		case r.ProtoMajor != 1:
-			newProblem(http.StatusHTTPVersionNotSupported, protocol.BadRequest, "a WebSocket needs HTTP/1.1").write(w)
-		default:
-			handler(w, r)
+		if no := websocket.CheckHandshake(r); no != nil {
+			for name, values := range no.Header {
+				w.Header()[name] = values
+			}
+			g.refused(newProblem(no.Status, protocol.BadRequest, no.Message)).write(w)
+			return
 		}
+		handler(w, r)
 	}
-}
-
-func headerHas(h http.Header, name, token string) bool {
-	for _, element := range strings.Split(strings.Join(h.Values(name), ","), ",") {
-		if strings.EqualFold(strings.TrimSpace(element), token) {
-			return true
-		}
-	}
-	return false
 }
 
 // openLive starts what the live transports share.

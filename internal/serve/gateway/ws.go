@@ -76,11 +76,9 @@ func (l *live) upgradeCredential(r *http.Request) (auth.Principal, error) {
 		return auth.Principal{}, errNoCredential
 	}
 	p, err := l.auth.Request(r)
-	if err != nil && r.Header.Get("Authorization") == "" {
-		// Cookies may be anybody's on this host; only one of ours that is wrong counts as a credential.
-		if errors.Is(err, auth.ErrNone) {
-			return auth.Principal{}, errNoCredential
-		}
+	// Cookies may be anybody's on this host; only one of ours that is wrong counts as a credential.
+	if errors.Is(err, auth.ErrNone) {
+		return auth.Principal{}, errNoCredential
 	}
 	return p, err
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -359,25 +360,93 @@ func TestUpgrade(t *testing.T) {
 			t.Errorf("extensions %q", got)
 		}
 	})
-	for _, bad := range []string{"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n",
-		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"} {
-		t.Run("refuses", func(t *testing.T) {
+	for _, bad := range []string{
+		"permessage-deflate; server_max_window_bits=16", "permessage-deflate; server_max_window_bits=08", "permessage-deflate; server_max_window_bits",
+		"permessage-deflate; client_max_window_bits=7", "permessage-deflate; client_max_window_bits=", "permessage-deflate; unknown",
+		"permessage-deflate; client_no_context_takeover; client_no_context_takeover", "permessage-deflate; server_no_context_takeover=1",
+		"permessage-deflate; client_max_window_bits; client_max_window_bits=10",
+	} {
+		t.Run("declines "+bad, func(t *testing.T) {
 			t.Parallel()
-			conn, err := net.Dial("tcp", server.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
+			if strings.HasSuffix(bad, "=") {
+				if status := handshake(t, server, "Sec-WebSocket-Extensions: "+bad); status != http.StatusBadRequest {
+					t.Errorf("status %d", status)
+				}
+				return
 			}
-			defer conn.Close()
-			_, _ = io.WriteString(conn, bad)
-			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			if resp.StatusCode < 400 {
-				t.Errorf("status %s", resp.Status)
+			c := dialRaw(t, server, "Sec-WebSocket-Extensions: "+bad+"\r\n")
+			if got := c.head.Get("Sec-WebSocket-Extensions"); got != "" {
+				t.Errorf("extensions %q", got)
 			}
 		})
 	}
+	for name, header := range map[string]string{
+		"offers on two lines": "Sec-WebSocket-Extensions: x-other\r\nSec-WebSocket-Extensions: , permessage-deflate ; server_max_window_bits=\"15\"",
+		"mixed case":          "Sec-WebSocket-Extensions: PerMessage-Deflate;client_max_window_bits",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := dialRaw(t, server, header+"\r\n")
+			if got := c.head.Get("Sec-WebSocket-Extensions"); !strings.HasPrefix(got, "permessage-deflate") {
+				t.Errorf("extensions %q", got)
+			}
+		})
+	}
+	plain := []string{"Host: x", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
+	for name, c := range map[string]struct {
+		request []string
+		status  int
+	}{
+		"Connection on two lines":     {append(slices.Clone(plain), "Connection: keep-alive"), 101},
+		"Connection, the other first": {append([]string{"Connection: keep-alive"}, plain...), 101},
+		"Upgrade names others too":    {append([]string{"Upgrade: h2c"}, plain...), 101},
+		"Upgrade is a list":           {append([]string{"Upgrade: h2c, websocket"}, append(plain[:1:1], plain[2:]...)...), 101},
+		"Content-Length: 0":           {append(slices.Clone(plain), "Content-Length: 0"), 101},
+		"a body":                      {append(slices.Clone(plain), "Content-Length: 3"), 400},
+		"a chunked body":              {append(slices.Clone(plain), "Transfer-Encoding: chunked"), 400},
+		"two keys":                    {append(slices.Clone(plain), "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 400},
+		"two versions":                {append(slices.Clone(plain), "Sec-WebSocket-Version: 8"), 426},
+		"a short key":                 {append(slices.Clone(plain[:4]), "Sec-WebSocket-Key: c2hvcnQ="), 400},
+		"no key":                      {plain[:4], 400},
+		"an older version":            {append(append(slices.Clone(plain[:3]), "Sec-WebSocket-Version: 8"), plain[4]), 426},
+		"malformed offer":             {append(slices.Clone(plain), "Sec-WebSocket-Extensions: permessage-deflate; =x"), 400},
+		"offer with an open quote":    {append(slices.Clone(plain), `Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits="15`), 400},
+		"two offers without a comma":  {append(slices.Clone(plain), "Sec-WebSocket-Extensions: permessage-deflate x-other"), 400},
+		"malformed subprotocol":       {append(slices.Clone(plain), "Sec-WebSocket-Protocol: a b"), 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if status := handshakeOf(t, server, "GET", c.request); status != c.status {
+				t.Errorf("status %d, want %d", status, c.status)
+			}
+		})
+	}
+	t.Run("POST", func(t *testing.T) {
+		t.Parallel()
+		if status := handshakeOf(t, server, "POST", append(slices.Clone(plain), "Content-Length: 0")); status != http.StatusMethodNotAllowed {
+			t.Errorf("status %d", status)
+		}
+	})
+}
+
+// handshake sends a plain opening handshake with one more header and gives the answer's status.
+func handshake(t *testing.T, server *httptest.Server, more string) int {
+	t.Helper()
+	return handshakeOf(t, server, "GET", []string{"Host: x", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", more})
+}
+
+func handshakeOf(t *testing.T, server *httptest.Server, method string, headers []string) int {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, method+" / HTTP/1.1\r\n"+strings.Join(headers, "\r\n")+"\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
 }

@@ -4,13 +4,10 @@ import (
 	"cmp"
 	"net"
 	"net/http"
-	"strings"
 	"syscall"
 	"time"
 
-	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsflate"
 )
 
 // Options say what a server agrees to.
@@ -28,20 +25,36 @@ type Options struct {
 // Upgrade answers the handshake and takes the connection over. When it fails it has answered the
 // request with what was wrong.
 func Upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
+	if no := CheckHandshake(r); no != nil {
+		for name, values := range no.Header {
+			w.Header()[name] = values
+		}
+		http.Error(w, no.Message, no.Status)
+		return nil, no
+	}
+	header := o.Header.Clone()
 	deflate := false
+	offers, _ := parseExtensions(r.Header.Values("Sec-WebSocket-Extensions"))
+	for _, offer := range offers {
+		if answer, ok := acceptDeflate(offer); o.Deflate && ok {
+			if header == nil {
+				header = http.Header{}
+			}
+			header.Set("Sec-WebSocket-Extensions", answer)
+			deflate = true
+			break
+		}
+	}
 	upgrader := ws.HTTPUpgrader{
 		Timeout:  o.Timeout,
-		Header:   o.Header,
+		Header:   header,
 		Protocol: func(offered string) bool { return offered == o.Subprotocol },
-		Negotiate: func(offer httphead.Option) (httphead.Option, error) {
-			accepted, ok := acceptDeflate(offer)
-			if !o.Deflate || deflate || !ok {
-				return httphead.Option{}, nil
-			}
-			deflate = true
-			return accepted, nil
-		},
 	}
+	// The library reads only the first line of a header, and knows only its plainest form.
+	r = r.Clone(r.Context())
+	r.Header.Set("Upgrade", "websocket")
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Del("Sec-WebSocket-Extensions")
 	nc, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if nc != nil {
@@ -69,19 +82,4 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 		c.early = append([]byte(nil), early...)
 	}
 	return c, nil
-}
-
-// acceptDeflate answers an offer of permessage-deflate, always without context takeover. An offer
-// that asks for a smaller window than deflate's own is left: we would have to compress twice.
-func acceptDeflate(offer httphead.Option) (httphead.Option, bool) {
-	if !strings.EqualFold(string(offer.Name), wsflate.ExtensionName) {
-		return httphead.Option{}, false
-	}
-	var p wsflate.Parameters
-	if err := p.Parse(offer); err != nil || p.ServerMaxWindowBits.Defined() && p.ServerMaxWindowBits != 15 {
-		return httphead.Option{}, false
-	}
-	answer := wsflate.Parameters{ServerNoContextTakeover: true, ClientNoContextTakeover: true}
-	answer.ServerMaxWindowBits = p.ServerMaxWindowBits
-	return answer.Option(), true
 }

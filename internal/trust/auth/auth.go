@@ -173,17 +173,19 @@ func (a *Authenticator) token(ctx context.Context, token string) (Principal, err
 }
 
 // Request turns the credential of a request, the Authorization header or else the session cookie,
-// into a principal. ErrNone is in the error's chain when there is neither.
+// into a principal. ErrNone is in the error's chain when there is neither. An Authorization header of
+// another scheme than Bearer is for somebody on the way, such as basic authentication at a proxy: it
+// counts as a wrong credential only where there is no cookie.
 func (a *Authenticator) Request(r *http.Request) (Principal, error) {
 	token, present, err := Bearer(r)
-	if err != nil {
+	value, signedIn := a.cookie(r)
+	if err != nil && !(signedIn && errors.Is(err, errForeignScheme)) {
 		return Principal{}, a.failed(r.Context(), err)
 	}
-	if present {
+	if err == nil && present {
 		return a.Token(r.Context(), token)
 	}
-	value, present := a.cookie(r)
-	if !present {
+	if !signedIn {
 		return Principal{}, fault.Wrap(protocol.Unauthenticated, ErrNone,
 			"no credential: send `Authorization: Bearer TOKEN` (`claudeops token` prints it), or sign in")
 	}
@@ -210,11 +212,17 @@ func Bearer(r *http.Request) (token string, present bool, err error) {
 	}
 	scheme, token, ok := strings.Cut(values[0], " ")
 	token = strings.TrimLeft(token, " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", true, refuse(errForeignScheme, "the Authorization header must read `Bearer TOKEN`; its scheme is %.20q", scheme)
+	}
+	if !ok || token == "" {
 		return "", true, refuse(nil, "the Authorization header must read `Bearer TOKEN`")
 	}
 	return token, true, nil
 }
+
+// errForeignScheme is in the chain of Bearer's error for a header of another scheme.
+var errForeignScheme = errors.New("the Authorization header is of another scheme")
 
 // Check reports whether p is still good: not expired, its session not ended, and the key it rests
 // on still trusted. Live connections ask it every few seconds. Asking counts as use of a session.
