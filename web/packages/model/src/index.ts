@@ -8,6 +8,7 @@ export * from "./log/folds.js";
 export * from "./log/heights.js";
 export * from "./log/links.js";
 export * from "./log/model.js";
+export * from "./log/oklch.js";
 export * from "./log/passing.js";
 export * from "./log/permalink.js";
 export * from "./log/rows.js";

@@ -1,6 +1,14 @@
 "use client";
 
-import { type Colour, paletteColour, parseAnsi, rangesOf, type Style, splitLinks } from "@claudeops/model";
+import {
+  type Colour,
+  oklchOf,
+  paletteColour,
+  parseAnsi,
+  rangesOf,
+  type Style,
+  splitLinks,
+} from "@claudeops/model";
 import type { CSSProperties, ReactNode } from "react";
 
 interface Piece {
@@ -81,7 +89,7 @@ function lookOf(style: Style): { className: string; style: CSSProperties | undef
   const known = looks.get(style);
   if (known) return known;
   const classes: string[] = [];
-  const css: CSSProperties & { "--cops-own"?: string } = {};
+  const css: CSSProperties & Record<`--cops-own${string}`, string | number> = {};
   let { fg, bg } = style;
   if (style.inverse) {
     // Without colours of its own, an inverse piece swaps those of the page.
@@ -91,8 +99,15 @@ function lookOf(style: Style): { className: string; style: CSSProperties | undef
   if (typeof fg === "number" && fg < 16) classes.push(`cops-fg${fg}`);
   else if (fg !== undefined) {
     // The stylesheet keeps a colour of the agent's own readable on both grounds, unless it brings its own.
-    if (bg === undefined) classes.push("cops-own");
-    css[bg === undefined ? "--cops-own" : "color"] = colourOf(fg);
+    const colour = colourOf(fg);
+    if (bg === undefined) {
+      const [l, c, h] = oklchOf(colour);
+      classes.push("cops-own");
+      css["--cops-own"] = colour;
+      css["--cops-own-l"] = l;
+      css["--cops-own-c"] = c;
+      css["--cops-own-h"] = h;
+    } else css.color = colour;
   }
   if (typeof bg === "number" && bg < 16) classes.push(`cops-bg${bg}`);
   else if (bg !== undefined) css.backgroundColor = colourOf(bg);
