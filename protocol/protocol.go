@@ -85,6 +85,7 @@ type Request struct {
 	Level         string `json:"level,omitempty"`
 	Stream        string `json:"stream,omitempty"`
 	From          *Seq   `json:"from,omitempty"`      // only events after it, or before it when direction is "previous"
+	To            *Seq   `json:"to,omitempty"`        // only events up to it, or down to it when direction is "previous"
 	Direction     string `json:"direction,omitempty"` // "next" (default) or "previous"
 	Limit         int    `json:"limit,omitempty"`
 
@@ -171,8 +172,9 @@ type ExecutionsSnapshot struct {
 	Executions []Record `json:"executions"`
 }
 
-// Match is one event that a search found. Ranges are [start, end) in UTF-16 code units of message,
-// so that a browser can mark them as they are.
+// Match is one line that a search found. Message is the line's text as a terminal shows it, its parts
+// joined, without escape sequences; ranges are [start, end) in UTF-16 code units of it. Seq, timestamp,
+// level and stream are those of the event that the line begins with.
 type Match struct {
 	ExecutionID string   `json:"executionId,omitempty"` // only in searches across executions
 	Seq         uint64   `json:"seq"`

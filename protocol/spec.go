@@ -40,6 +40,6 @@ var RequestSpecs = []Spec{
 	{TypeExecutionsUnsubscribe, "Ends that subscription.", nil, nil},
 	{TypeSystemSubscribe, "Asks for system:status every intervalMs.", nil, []string{"intervalMs"}},
 	{TypeSystemUnsubscribe, "Ends that subscription.", nil, nil},
-	{TypeLogsSearch, "Searches an execution's log lines. Answered by logs:matches, several, then ack.", []string{"executionId", "query"}, []string{"regex", "caseSensitive", "level", "stream", "from", "direction", "limit"}},
+	{TypeLogsSearch, "Searches an execution's log lines. Answered by logs:matches, several, then ack.", []string{"executionId", "query"}, []string{"regex", "caseSensitive", "level", "stream", "from", "to", "direction", "limit"}},
 	{TypePing, "Measures the way there and back. Answered by pong.", nil, []string{"timestamp"}},
 }

@@ -45,7 +45,8 @@ func (c *command) grepCommand() *cobra.Command {
 that still run up to now. The beginning of an id is enough where it names one execution alone.
 
 PATTERN is plain text, or with -e a regular expression (RE2 syntax). Its case matters unless -i is
-given. The server searches; nothing but what is found is fetched.
+given. It is looked for in lines as a terminal shows them, without colours and other escape sequences.
+The server searches; nothing but what is found is fetched.
 
 Exit codes: 0 something was found; 1 nothing was; 2 something went wrong, or could not be searched;
 125 the server can't be reached; 130 interrupted.`,
@@ -68,7 +69,7 @@ Exit codes: 0 something was found; 1 nothing was; 2 something went wrong, or cou
 	flags.BoolVarP(&f.only, "only-matching", "o", false, "only the part of a line that matches, each on a line of its own")
 	flags.BoolVarP(&f.seqs, "seq", "n", false, "the line's seq before it, as claudeops logs --since takes it")
 	flags.BoolVarP(&f.timestamps, "timestamps", "t", false, "the line's time before it")
-	flags.BoolVar(&f.raw, "raw", false, "show control characters to the terminal as they are")
+	flags.BoolVar(&f.raw, "raw", false, "show lines around a match with their control characters")
 	flags.IntVarP(&f.after, "after", "A", 0, "`n` events that follow each match, too")
 	flags.IntVarP(&f.before, "before", "B", 0, "`n` events before each match, too")
 	flags.IntVarP(&f.context, "context", "C", 0, "`n` events on both sides of each match, too")

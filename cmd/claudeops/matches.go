@@ -13,6 +13,7 @@ import (
 
 	"github.com/claudeops/claudeops/client"
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/terminal"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -194,6 +195,7 @@ func (p *matchPrinter) flush(ctx context.Context, next uint64) error {
 		return err
 	}
 	matches := p.group
+	goesOn := map[protocol.Stream]bool{} // streams whose last event was not the end of its line
 	for m, err := range p.cl.Range(ctx, p.current, s.from, s.to) {
 		var gap *client.GapError
 		switch {
@@ -210,13 +212,22 @@ func (p *matchPrinter) flush(ctx context.Context, next uint64) error {
 				return err
 			}
 			matches = matches[1:]
+			if e, err := m.Event(); err == nil {
+				goesOn[e.Stream] = e.Partial
+			}
 			continue
 		}
 		e, err := m.Event()
 		if err != nil {
 			return err
 		}
-		if err := p.around(e.Seq, &e, eventText(&e)); err != nil {
+		if e.Type == execution.TypeLog {
+			rest := goesOn[e.Stream]
+			if goesOn[e.Stream] = e.Partial && rest; rest {
+				continue // the rest of a line that was printed whole
+			}
+		}
+		if err := p.around(e.Seq, &e, p.eventText(&e)); err != nil {
 			return err
 		}
 	}
@@ -225,10 +236,12 @@ func (p *matchPrinter) flush(ctx context.Context, next uint64) error {
 }
 
 // eventText is an event on one line.
-func eventText(e *protocol.Event) string {
+func (p *matchPrinter) eventText(e *protocol.Event) string {
 	switch {
-	case e.Type == execution.TypeLog:
+	case e.Type == execution.TypeLog && p.f.raw:
 		return value(e.Message)
+	case e.Type == execution.TypeLog:
+		return terminal.Text(value(e.Message))
 	case e.Type == execution.TypeProgress:
 		return strings.TrimSpace(fmt.Sprintf("[%s] %.0f %% %s", e.Type, value(e.Progress), value(e.Message)))
 	default:

@@ -10,10 +10,13 @@ type finder struct {
 	needles []needle
 	text    []byte
 	tuned   bool
+
+	controls bool // C1 controls are found too
+	c1       int  // where one was found last
 }
 
-func newFinder(literals []literal) *finder {
-	f := &finder{}
+func newFinder(literals []literal, controls bool) *finder {
+	f := &finder{controls: controls}
 	for _, l := range literals {
 		f.needles = append(f.needles, newNeedle(l))
 	}
@@ -22,7 +25,7 @@ func newFinder(literals []literal) *finder {
 
 // begin sets the text. The first text also decides which bytes are looked for.
 func (f *finder) begin(text []byte) {
-	f.text = text
+	f.text, f.c1 = text, -1
 	if !f.tuned && len(text) > 0 {
 		f.tuned = true
 		counts := count(text)
@@ -50,7 +53,25 @@ func (f *finder) next(from int) int {
 		}
 		nearest = min(nearest, n.at)
 	}
+	if f.controls {
+		if f.c1 < from {
+			f.c1 = nextC1(f.text, from)
+		}
+		nearest = min(nearest, f.c1)
+	}
 	return nearest
+}
+
+// nextC1 gives the first place at or after from where a C1 control stands, or the text's length.
+func nextC1(text []byte, from int) int {
+	for ; ; from++ {
+		if from = indexFrom(text, from, 0xc2); from+1 >= len(text) {
+			return len(text)
+		}
+		if text[from+1] < 0xa0 {
+			return from
+		}
+	}
 }
 
 // literal is text to find as it is, or in either case of its ASCII letters.

@@ -2,6 +2,7 @@ package search
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"strconv"
 	"unicode/utf8"
@@ -36,6 +37,8 @@ const (
 	levelField   = `","level":"`
 	streamField  = `","stream":"`
 	messageField = `","message":"`
+	partialField = `,"partial":true`
+	rawField     = `,"raw":"`
 	stampBytes   = len(execution.TimeFormat)
 )
 
@@ -95,35 +98,56 @@ func follows(text []byte, at int, what string) bool {
 	return len(text)-at >= len(what) && string(text[at:at+len(what)]) == what
 }
 
-// message gives the JSON string whose inside rest begins with. literal says that it stands in rest
-// as it is. It is not ok for what encoding/json would not read in the same way.
-func (p *parser) message(rest []byte) (text []byte, literal, ok bool) {
-	quote := bytes.IndexByte(rest, '"')
+// message gives the JSON string whose inside rest begins with, and where its closing quote stands.
+// literal says that it stands in rest as it is. It is not ok for what encoding/json would not read in
+// the same way.
+func (p *parser) message(rest []byte) (text []byte, quote int, literal, ok bool) {
+	quote = bytes.IndexByte(rest, '"')
 	if quote < 0 {
-		return nil, false, false
+		return nil, 0, false, false
 	}
 	if bytes.IndexByte(rest[:quote], '\\') < 0 {
-		return rest[:quote], true, utf8.Valid(rest[:quote])
+		return rest[:quote], quote, true, utf8.Valid(rest[:quote])
 	}
-	text, ok = p.unescape(rest, quote)
-	return text, false, ok && utf8.Valid(text)
+	text, quote, ok = p.unescape(rest, quote)
+	return text, quote, false, ok && utf8.Valid(text)
+}
+
+// tail reads what follows a message: whether the line goes on, and the bytes of one that is not UTF-8.
+func (p *parser) tail(rest []byte) (partial bool, raw []byte) {
+	if follows(rest, 0, partialField) {
+		partial, rest = true, rest[len(partialField):]
+	}
+	if !follows(rest, 0, rawField) {
+		return partial, nil
+	}
+	rest = rest[len(rawField):]
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 {
+		return partial, nil
+	}
+	raw, err := base64.StdEncoding.AppendDecode(nil, rest[:end])
+	if err != nil {
+		return partial, nil
+	}
+	return partial, raw
 }
 
 // unescape is message for a string with escapes. quote is where the first quote stands.
-func (p *parser) unescape(rest []byte, quote int) ([]byte, bool) {
+func (p *parser) unescape(rest []byte, quote int) (text []byte, end int, ok bool) {
 	p.scratch = p.scratch[:0]
 	for i := 0; ; {
 		if quote < i {
 			next := bytes.IndexByte(rest[i:], '"')
 			if next < 0 {
-				return nil, false
+				return nil, 0, false
 			}
 			quote = i + next
 		}
 		n := bytes.IndexByte(rest[i:quote], '\\')
 		if n < 0 {
 			p.scratch = append(p.scratch, rest[i:quote]...)
-			return p.scratch, true
+			return p.scratch, quote, true
 		}
 		p.scratch = append(p.scratch, rest[i:i+n]...)
 		i += n // at the backslash; the quote comes later, so there is a byte behind it
@@ -143,13 +167,13 @@ func (p *parser) unescape(rest []byte, quote int) ([]byte, bool) {
 		case 'u':
 			r, size := unicodeEscape(rest[i:])
 			if size == 0 {
-				return nil, false
+				return nil, 0, false
 			}
 			p.scratch = utf8.AppendRune(p.scratch, r)
 			i += size
 			continue
 		default:
-			return nil, false
+			return nil, 0, false
 		}
 		i += 2
 	}
@@ -180,17 +204,17 @@ func codeUnit(b []byte) (rune, bool) {
 }
 
 // slow reads an event of any layout. It is not ok for events of other types.
-func (p *parser) slow(text []byte) (l line, message []byte, ok bool) {
+func (p *parser) slow(text []byte) (l line, message []byte, partial bool, raw []byte, ok bool) {
 	if journal.TypeOf(text) != execution.TypeLog {
-		return line{}, nil, false
+		return line{}, nil, false, nil, false
 	}
 	var e execution.Event
 	if json.Unmarshal(text, &e) != nil || e.Message == nil {
-		return line{}, nil, false
+		return line{}, nil, false, nil, false
 	}
 	l = line{seq: e.Seq, stamp: e.Timestamp.UTC().AppendFormat(nil, execution.TimeFormat), level: e.Level, stream: e.Stream}
 	l.mask = levelMask(e.Level) | streamMask(e.Stream)
-	return l, []byte(*e.Message), true
+	return l, []byte(*e.Message), e.Partial, e.Raw, true
 }
 
 // levelMask is the level's bit; none for a level there isn't.

@@ -2,8 +2,11 @@ package search
 
 import (
 	"regexp/syntax"
+	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // An event's JSON holds most text as it is. Where every line that matches must hold some such text,
@@ -17,10 +20,61 @@ const maxLiterals = 16
 // plainInJSON reports whether whoever encodes events writes r as it is.
 func plainInJSON(r rune) bool {
 	switch r {
-	case '"', '\\', '<', '>', '&', '\u2028', '\u2029', utf8.RuneError:
+	case '"', '\\', '<', '>', '&', '\u0085', '\u2028', '\u2029', utf8.RuneError:
 		return false
 	}
-	return r >= ' '
+	return r >= ' ' && (r < 0x7f || r >= 0xa0)
+}
+
+// asStored reports whether a character that is shown stands so in the journal: the pictures of control
+// characters do not, nor what has more than one composed form.
+func asStored(r rune) bool {
+	return (r < 0x2400 || r > 0x2421) && (r < utf8.RuneSelf || len(norm.NFD.PropertiesString(string(r)).Decomposition()) <= 2*utf8.UTFMax && utf8.RuneCount(norm.NFD.PropertiesString(string(r)).Decomposition()) <= 2)
+}
+
+// special are what the events hold of lines that are shown otherwise than they are stored: escape
+// sequences and NUL, backspaces, lines in parts, bytes that are not UTF-8, and C1 controls, which begin
+// with 0xc2. Every such line is looked at as a terminal shows it.
+var special = []string{`\u00`, `\b`, partialField, rawField}
+
+// controlNames is all that is shown of characters which can't be seen themselves.
+const controlNames = "<U+061C><U+200E><U+200F><U+202A><U+202B><U+202C><U+202D><U+202E><U+2066><U+2067><U+2068><U+2069>"
+
+// singletons are characters that compose into one other each, and what that may be looked for as.
+var singletons = [...]struct{ from, to string }{{"\u212a", "kK"}, {"\u212b", "åÅ"}, {"\u2126", "ωΩ"}, {"\u037e", ";"}, {"\u1fef", "`"}}
+
+// prefilter gives the texts of which an event must hold one for its line to match; none: any event.
+func prefilter(required []literal) []literal {
+	if len(required) == 0 {
+		return nil
+	}
+	var all []literal
+	for _, l := range required {
+		name := controlNames
+		if l.folded {
+			name = strings.ToLower(name)
+		}
+		if strings.Contains(name, l.text) {
+			return nil
+		}
+		all = append(all, l)
+		// The same characters, stored in the other form.
+		if apart := norm.NFD.String(l.text); apart != l.text {
+			all = append(all, literal{apart, l.folded})
+		}
+		for _, single := range singletons {
+			if strings.ContainsAny(l.text, single.to) {
+				all = append(all, literal{text: single.from})
+			}
+		}
+	}
+	if len(all) > maxLiterals {
+		return nil
+	}
+	for _, text := range special {
+		all = append(all, literal{text: text})
+	}
+	return all
 }
 
 // alone reports whether r has no other case, not even beyond ASCII.
@@ -32,7 +86,7 @@ func longest(text []rune, folded bool, canFold func(rune) bool) (literal, bool) 
 	best := literal{folded: folded}
 	start := 0
 	for i := 0; i <= len(text); i++ {
-		if i < len(text) && plainInJSON(text[i]) && (!folded || canFold(text[i])) {
+		if i < len(text) && plainInJSON(text[i]) && asStored(text[i]) && (!folded || canFold(text[i])) {
 			continue
 		}
 		if part := string(text[start:i]); len(part) > len(best.text) {

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/journal"
@@ -39,6 +41,7 @@ func newMatcher(q Query) (*matcher, error) {
 	case !utf8.ValidString(q.Text):
 		return nil, fault.New(protocol.BadRequest, "query is not UTF-8")
 	}
+	q.Text = norm.NFC.String(q.Text)
 	m := &matcher{since: stampOf(q.Since), until: stampOf(q.Until)}
 	if err := m.filter(q.Levels, q.Streams); err != nil {
 		return nil, err
@@ -50,8 +53,9 @@ func newMatcher(q Query) (*matcher, error) {
 		}
 		n := newNeedle(l)
 		m.plain = &n
-		m.literals = requiredText(q.Text, l.folded)
-		m.exact = len(m.literals) == 1 && m.literals[0] == l
+		required := requiredText(q.Text, l.folded)
+		m.exact = len(required) == 1 && required[0] == l
+		m.literals = prefilter(required)
 		return m, nil
 	}
 	pattern := q.Text
@@ -71,11 +75,11 @@ func newMatcher(q Query) (*matcher, error) {
 	}
 	m.regex = re
 	if !q.Regex {
-		m.literals = requiredText(q.Text, true)
+		m.literals = prefilter(requiredText(q.Text, true))
 		return m, nil
 	}
 	if tree, err := syntax.Parse(pattern, syntax.Perl); err == nil {
-		m.literals = required(tree.Simplify())
+		m.literals = prefilter(required(tree.Simplify()))
 	}
 	return m, nil
 }
@@ -167,19 +171,66 @@ func lower(b []byte) []byte {
 	return out
 }
 
-// matches reports whether the message matches.
+// matches reports whether the text of a line matches.
 func (m *matcher) matches(message []byte) bool {
+	message = composed(message)
 	if m.regex == nil {
 		n := *m.plain // a needle remembers where it was
 		n.seek(message, 0)
 		return n.at < len(message)
 	}
 	at := m.regex.FindIndex(message)
-	return at != nil && (at[1] > at[0] || len(m.find(message)) > 0)
+	return at != nil && (at[1] > at[0] || len(m.findIn(message)) > 0)
 }
 
-// find gives where the message matches, in bytes.
+// find gives where the text of a line matches, in bytes. Characters that are canonically equivalent
+// are the same.
 func (m *matcher) find(message []byte) [][2]int {
+	if isComposed(message) {
+		return m.findIn(message)
+	}
+	found := m.findIn(norm.NFC.Bytes(message))
+	if len(found) == 0 {
+		return nil
+	}
+	// Each piece that is composed by itself lies between two places that are known in both forms.
+	var own, other []int // where pieces begin, in message and in its composed form
+	for at, size := 0, 0; at < len(message); {
+		own, other = append(own, at), append(other, size)
+		n := norm.NFC.NextBoundary(message[at:], true)
+		size += len(norm.NFC.Bytes(message[at : at+n]))
+		at += n
+	}
+	for i, r := range found {
+		from, _ := slices.BinarySearch(other, r[0]+1)
+		to, exact := slices.BinarySearch(other, r[1])
+		end := len(message)
+		if exact || to < len(own) {
+			end = own[to]
+		}
+		found[i] = [2]int{own[from-1], end}
+	}
+	return found
+}
+
+// isComposed reports whether text is in normal form C. Nearly all text is.
+func isComposed(text []byte) bool {
+	for _, c := range text {
+		if c >= 0xcc { // no character below U+0300 composes
+			return norm.NFC.IsNormal(text)
+		}
+	}
+	return true
+}
+
+func composed(text []byte) []byte {
+	if isComposed(text) {
+		return text
+	}
+	return norm.NFC.Bytes(text)
+}
+
+func (m *matcher) findIn(message []byte) [][2]int {
 	var found [][2]int
 	if m.regex != nil {
 		for _, at := range m.regex.FindAllIndex(message, -1) {

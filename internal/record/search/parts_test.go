@@ -55,10 +55,10 @@ func read(line []byte) (l line, message string, ok bool) {
 	l, at, quick := p.quick(line)
 	var text []byte
 	if quick {
-		text, _, quick = p.message(line[at:])
+		text, _, _, quick = p.message(line[at:])
 	}
 	if !quick {
-		l, text, ok = p.slow(line)
+		l, text, _, _, ok = p.slow(line)
 		return l, string(text), ok
 	}
 	return l, string(text), true
@@ -177,7 +177,7 @@ func FuzzFinder(f *testing.F) {
 		if len(literals) == 0 {
 			return
 		}
-		find := newFinder(literals)
+		find := newFinder(literals, false)
 		for round := range 2 { // the second text is searched as the first has taught it
 			find.begin([]byte(text))
 			for from := 0; from <= len(text); {
@@ -232,7 +232,7 @@ func FuzzRequired(f *testing.F) {
 				t.Fatal(err)
 			} else {
 				for _, bytes := range [][]byte{event, marshalled} {
-					find := newFinder(m.literals)
+					find := newFinder(m.literals, len(m.literals) > 0)
 					find.begin(bytes)
 					if find.next(0) == len(bytes) {
 						t.Fatalf("%+v: %q matches, but has none of %+v", q, message, m.literals)
@@ -276,7 +276,7 @@ func TestNeedle_tune(t *testing.T) {
 		text[i] = "abcdefg "[r.IntN(8)]
 	}
 	copy(text[5000:], "Z")
-	f := newFinder([]literal{{"abzcd", true}, {"ab.cd", false}})
+	f := newFinder([]literal{{"abzcd", true}, {"ab.cd", false}}, false)
 	f.begin(text)
 	if f.needles[0].lower != 'z' || f.needles[1].lower != '.' {
 		t.Errorf("%q and %q are looked for", f.needles[0].lower, f.needles[1].lower)

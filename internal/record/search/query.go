@@ -15,7 +15,9 @@ const DefaultLimit = 100
 
 // Query says what to look for.
 //
-// A line matches when its message holds Text. Unless CaseSensitive, a letter from A to Z matches in
+// A line is what an agent wrote up to a line end, however many events it was recorded in. It matches
+// when the text that a terminal shows of it (package terminal) holds Text, whichever composed form its
+// characters have; its seq, level, stream and time are those of its first event. Unless CaseSensitive, a letter from A to Z matches in
 // either case, and a letter beyond ASCII in any form that Unicode's simple case folding gives it. An
 // expression that matches only the empty text in a line does not match that line.
 type Query struct {
@@ -26,6 +28,7 @@ type Query struct {
 	Streams       []execution.Stream // none: all
 	Since, Until  time.Time          // of the line: then or later, and before; zero: open
 	From          uint64             // only events after it, or before it when Backwards; 0: from the start, or from the end
+	To            uint64             // only events up to it, or down to it when Backwards; 0: to the end, or the start
 	Backwards     bool               // the last events first
 	Limit         int                // matches to give, DefaultLimit when 0; counting goes on past it
 }

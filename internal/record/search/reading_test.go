@@ -58,7 +58,7 @@ func TestExecution_passes_over_damage_and_says_so(t *testing.T) {
 			var lost uint64
 			for _, gap := range gaps {
 				for seq := gap.From; seq <= gap.To; seq++ {
-					if q.From == 0 || !q.Backwards && seq > q.From || q.Backwards && seq < q.From {
+					if asked(q, seq) {
 						lost++
 					}
 				}
@@ -235,7 +235,7 @@ func TestExecution_reads_no_block_that_can_not_have_what_is_asked_for(t *testing
 	}
 	for _, test := range []struct {
 		q      search.Query
-		blocks float64
+		blocks float64 // beside some events before each, which say whether a line goes on into it
 	}{
 		{search.Query{Text: "line"}, 10},
 		{search.Query{Text: "line", Levels: []execution.Level{execution.Error}}, 1},
@@ -246,7 +246,7 @@ func TestExecution_reads_no_block_that_can_not_have_what_is_asked_for(t *testing
 	} {
 		w.read.Store(0)
 		check(t, s, id, test.q, naive(events, test.q))
-		if got := float64(w.read.Load()) / float64(info.Size()) * 10; got < test.blocks-0.1 || got > test.blocks+0.1 {
+		if got := float64(w.read.Load()) / float64(info.Size()) * 10; got < test.blocks-0.1 || got > 1.05*test.blocks+0.1 {
 			t.Errorf("%+v: read %.2f blocks, expected %.0f", test.q, got, test.blocks)
 		}
 	}

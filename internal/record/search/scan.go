@@ -59,7 +59,8 @@ type piece struct {
 
 	// What was found: matches in the order of the search, and what was counted.
 	matches []protocol.Match
-	size    int // of matches, as sizeOf counts
+	size    int    // of matches, as sizeOf counts
+	dropped uint64 // the highest seq that was not kept for lack of room, in a search backwards
 	count   int64
 	lost    []journal.Gap
 	err     error
@@ -198,20 +199,28 @@ func (sc *scan) bounds(src *source) (from, to journal.Position, err error) {
 	if to, err = src.reader.Head(); err != nil {
 		return from, to, err
 	}
-	switch from := sc.q.From; {
-	case from == 0:
-	case sc.q.Backwards && from <= to.Seq:
-		to, _, err = src.reader.Locate(from - 1)
-		return journal.Position{}, to, err
-	case sc.q.Backwards:
-	case from >= to.Seq:
+	head := to.Seq
+	after, upTo := sc.q.From, sc.q.To
+	if sc.q.Backwards {
+		after, upTo = max(sc.q.To, 1)-1, head
+		if sc.q.From > 0 {
+			upTo = sc.q.From - 1
+		}
+	}
+	if upTo > 0 && upTo < head || sc.q.Backwards && upTo == 0 {
+		if to, _, err = src.reader.Locate(upTo); err != nil {
+			return from, to, err
+		}
+	}
+	switch {
+	case after >= to.Seq:
 		return to, to, nil
-	default:
-		at, gap, err := src.reader.Locate(from)
-		if gap != nil {
+	case after > 0:
+		var gap *journal.Gap
+		if from, gap, err = src.reader.Locate(after); gap != nil {
 			src.lost = append(src.lost, *gap)
 		}
-		return at, to, err
+		return from, to, err
 	}
 	return from, to, nil
 }

@@ -51,7 +51,7 @@ func TestExecution_sealed_and_trimmed(t *testing.T) {
 			var lost uint64
 			for _, gap := range gaps {
 				for seq := gap.From; seq <= gap.To; seq++ {
-					if q.From == 0 || q.Backwards && seq < q.From || !q.Backwards && seq > q.From {
+					if asked(q, seq) {
 						lost++
 					}
 				}

@@ -96,6 +96,13 @@ func (q *Query) within(gap journal.Gap) uint64 {
 	default:
 		from = max(from, q.From+1)
 	}
+	switch {
+	case q.To == 0:
+	case q.Backwards:
+		from = max(from, q.To)
+	default:
+		to = min(to, q.To)
+	}
 	return max(to+1, from) - from
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/terminal"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -21,6 +22,8 @@ type worker struct {
 	finder *finder
 	parser parser
 	buf    []byte
+	joiner joiner
+	shown  []byte // the text of a line, reused
 }
 
 // How much of a journal is read at once: a block, if it is no longer than this. A buffer that had to
@@ -34,7 +37,7 @@ const (
 // Ordinary lines take less for a whole block.
 const maxHeld = 1 << 20
 
-func (sc *scan) newWorker() *worker { return &worker{scan: sc, finder: newFinder(sc.m.literals)} }
+func (sc *scan) newWorker() *worker { return &worker{scan: sc, finder: newFinder(sc.m.literals, len(sc.m.literals) > 0)} }
 
 // search is what each worker does.
 func (sc *scan) search() {
@@ -73,6 +76,7 @@ func (w *worker) searched(p *piece) {
 
 func (w *worker) piece(p *piece) {
 	w.parser.head = p.source.head
+	w.joiner.begin()
 	at, end := p.block.From, p.block.To
 	for at.Seq < end.Seq && (p.rest == nil || w.q.Backwards) {
 		if w.ctx.Err() != nil {
@@ -93,13 +97,16 @@ func (w *worker) piece(p *piece) {
 			return
 		case gap != nil:
 			p.lost = append(p.lost, *gap)
+			w.cut(p)
 		case n == 0:
 			p.err = fmt.Errorf("reading stopped at event %d of %d", at.Seq, end.Seq)
 			return
 		}
+		w.joiner.from = at
 		w.lines(w.buf[:n], p)
 		at = next
 	}
+	w.readOn(p)
 	if w.q.Backwards {
 		w.turn(p)
 	}
@@ -128,18 +135,32 @@ func (w *worker) turn(p *piece) {
 	p.lost = lost
 }
 
-// keep adds a match to those of a piece, as long as there is room.
+// keep adds a match to those of a piece, as long as there is room. Lines that went on over others end
+// after them, so a match may belong before those that are there.
 func (w *worker) keep(p *piece, m protocol.Match) {
-	p.matches = append(p.matches, m)
+	if m.Seq < p.dropped {
+		return // turn has it searched again
+	}
+	at := len(p.matches)
+	for at > 0 && p.matches[at-1].Seq > m.Seq {
+		at--
+	}
+	p.matches = slices.Insert(p.matches, at, m)
 	p.size += sizeOf(&m)
-	switch left := w.left.Load(); {
+	left := w.left.Load()
+	if n := len(p.matches) - 1; !w.q.Backwards && int64(n) >= left {
+		p.size -= sizeOf(&p.matches[n])
+		p.matches = p.matches[:n]
+	}
+	switch {
 	case p.size <= maxHeld:
-	case !w.q.Backwards && int64(len(p.matches)) < left:
-		p.rest = &rest{m.Seq, p.block.To.Seq} // the rest waits until this was given
+	case !w.q.Backwards && int64(len(p.matches)) < left && w.joiner.open == 0:
+		p.rest = &rest{w.joiner.seq, p.block.To.Seq} // the rest waits until this was given
 	case w.q.Backwards:
 		// The last ones are wanted first.
 		for p.size > maxHeld && len(p.matches) > 1 {
 			p.size -= sizeOf(&p.matches[0])
+			p.dropped = max(p.dropped, p.matches[0].Seq)
 			p.matches[0] = protocol.Match{}
 			p.matches = p.matches[1:]
 			p.rest = &rest{} // turn says which
@@ -156,62 +177,102 @@ func (w *worker) lines(text []byte, p *piece) {
 	looked := 0
 	for at := 0; at < len(text); {
 		hit := w.finder.next(at)
-		if hit == len(text) {
-			return
+		start := at
+		if w.joiner.open == 0 { // else each event may be the rest of a line
+			if hit == len(text) {
+				return
+			}
+			start = lineStart(text, at, hit)
 		}
-		start := lineStart(text, at, hit)
 		l, message, ok := w.parser.quick(text[start:])
 		if ok && hit < start+message && len(w.finder.needles) > 0 {
 			// It is in the head of the event. Look on behind that, which may be in a later event.
-			if hit = w.finder.next(start + message); hit == len(text) {
+			if hit = w.finder.next(start + message); hit == len(text) && w.joiner.open == 0 {
 				return
 			}
 		}
 		end := lineEnd(text, start)
 		at = end + 1
-		if hit >= end {
+		if hit >= end && (w.joiner.open == 0 || ok && w.joiner.lines[streamIndex(l.stream)] == nil) {
+			if w.joiner.open > 0 {
+				w.joiner.known[streamIndex(l.stream)] = true // it is a whole line, or the end of one
+			}
 			continue
 		}
 		if looked++; looked%patience == 0 && w.ctx.Err() != nil {
 			return // the piece is thrown away
 		}
-		if ok && !w.m.wants(&l) {
+		if ok && w.m.streams != 0 && l.mask&w.m.streams == 0 {
 			continue
 		}
-		w.line(text[start:end], l, message, hit-start, ok, p)
+		w.event(text, start, end, l, message, hit-start, ok, p)
 		if p.rest != nil && !w.q.Backwards {
 			return
 		}
 	}
 }
 
-// line looks at one event. hit is where the text that it must hold stands in it.
-func (w *worker) line(event []byte, l line, at, hit int, quick bool, p *piece) {
-	var message []byte
-	literal := false
+// event looks at one event of a text. hit is where in it the text stands that it must hold.
+func (w *worker) event(text []byte, start, end int, l line, at, hit int, quick bool, p *piece) {
+	event := text[start:end]
+	var message, raw []byte
+	literal, partial := false, false
 	if quick {
-		message, literal, quick = w.parser.message(event[at:])
+		var quote int
+		if message, quote, literal, quick = w.parser.message(event[at:]); quick {
+			partial, raw = w.parser.tail(event[at+quote+1:])
+		}
 	}
 	if !quick {
-		if l, message, quick = w.parser.slow(event); !quick || !w.m.wants(&l) {
+		if l, message, partial, raw, quick = w.parser.slow(event); !quick || w.m.streams != 0 && l.mask&w.m.streams == 0 {
 			return
 		}
 		literal = false
 	}
+	w.joiner.seq = l.seq
+	if !w.known(text[:start], l.stream, p) {
+		return
+	}
+	if raw == nil && !literal {
+		raw = message
+	}
+	if raw != nil {
+		if decoded, ok := terminal.Decode(raw); ok {
+			message, literal = decoded, false
+		}
+	}
+	if w.join(l, message, partial, p) || !w.m.wants(&l) {
+		return
+	}
+	if left := w.left.Load(); literal && w.m.exact && !(int64(len(p.matches)) < left || w.q.Backwards && left > 0) && terminal.Plain(message) && isComposed(message) {
+		// What was found is all that is looked for, if it is in the message and not behind it.
+		if hit >= at && hit-at+len(w.m.plain.text) <= len(message) && w.m.plain.is(event[hit:]) {
+			p.count++
+			return
+		}
+	}
+	w.shown = w.shown[:0]
+	if !terminal.Plain(message) {
+		var t terminal.Line
+		t.Write(message)
+		t.End()
+		w.shown = t.Append(w.shown)
+		message = w.shown
+	}
+	w.line(&l, message, p)
+}
+
+// line looks at the text of a whole line.
+func (w *worker) line(l *line, text []byte, p *piece) {
 	left := w.left.Load()
-	switch {
-	case int64(len(p.matches)) < left, w.q.Backwards && left > 0:
-		ranges := w.m.find(message)
+	switch n := len(p.matches); {
+	case int64(n) < left, left > 0 && (w.q.Backwards || l.seq < p.matches[n-1].Seq):
+		ranges := w.m.find(text)
 		if len(ranges) == 0 {
 			return
 		}
-		w.keep(p, matchOf(&l, message, ranges))
-	case literal && w.m.exact:
-		// What was found is all that is looked for, if it is in the message and not behind it.
-		if hit-at+len(w.m.plain.text) > len(message) {
-			return
-		}
-	case !w.m.matches(message):
+		w.keep(p, matchOf(l, text, ranges))
+	case !w.m.matches(text):
 		return
 	}
 	p.count++

@@ -18,11 +18,13 @@ import (
 	"unicode/utf8"
 
 	"go.uber.org/goleak"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/record/journal/journaltest"
 	"github.com/claudeops/claudeops/internal/record/search"
+	"github.com/claudeops/claudeops/internal/record/terminal"
 	"github.com/claudeops/claudeops/internal/run/runner/logline"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -142,32 +144,118 @@ func decode(t testing.TB, text []byte) []execution.Event {
 	return events
 }
 
+// written is a line as an agent wrote it, however many events it was recorded in.
+type written struct {
+	execution.Event // the first of them
+	text            terminal.Line
+}
+
+// linesOf joins events. A line ends where events are missing.
+func linesOf(events []execution.Event) []*written {
+	var all []*written
+	open := map[execution.Stream]*written{}
+	var last uint64
+	for _, e := range events {
+		if e.Seq != last+1 {
+			clear(open)
+		}
+		last = e.Seq
+		if e.Type != execution.TypeLog {
+			continue
+		}
+		w := open[e.Stream]
+		if w == nil {
+			w = &written{Event: e}
+			all = append(all, w)
+		}
+		text := []byte(*e.Message)
+		raw := e.Raw
+		if raw == nil {
+			raw = text
+		}
+		if decoded, ok := terminal.Decode(raw); ok {
+			text = decoded
+		}
+		w.text.Write(text)
+		if delete(open, e.Stream); e.Partial {
+			open[e.Stream] = w
+		}
+	}
+	for _, w := range all {
+		w.text.End()
+	}
+	return all
+}
+
 // naive is the search as it is meant: everything decoded, everything looked at.
 func naive(events []execution.Event, q search.Query) []protocol.Match {
 	var all []protocol.Match
-	for i := range events {
-		e := &events[i]
+	lines := linesOf(events)
+	for i := range lines {
+		e := lines[i]
 		if q.Backwards {
-			e = &events[len(events)-1-i]
+			e = lines[len(lines)-1-i]
 		}
 		switch {
-		case e.Type != execution.TypeLog:
-			continue
-		case q.From > 0 && !q.Backwards && e.Seq <= q.From, q.From > 0 && q.Backwards && e.Seq >= q.From:
+		case !asked(q, e.Seq):
 			continue
 		case len(q.Levels) > 0 && !slices.Contains(q.Levels, e.Level), len(q.Streams) > 0 && !slices.Contains(q.Streams, e.Stream):
 			continue
 		case !q.Since.IsZero() && e.Timestamp.Before(q.Since), !q.Until.IsZero() && !e.Timestamp.Before(q.Until):
 			continue
 		}
-		ranges := naiveRanges(*e.Message, q)
+		text := string(e.text.Append(nil))
+		ranges := composedRanges(text, q)
 		if len(ranges) == 0 {
 			continue
 		}
 		stamp := e.Timestamp
-		all = append(all, protocol.Match{Seq: e.Seq, Ranges: ranges, Timestamp: &stamp, Level: e.Level, Stream: e.Stream, Message: *e.Message})
+		all = append(all, protocol.Match{Seq: e.Seq, Ranges: ranges, Timestamp: &stamp, Level: e.Level, Stream: e.Stream, Message: text})
 	}
 	return all
+}
+
+// asked reports whether the query is about an event.
+func asked(q search.Query, seq uint64) bool {
+	if q.Backwards {
+		return (q.From == 0 || seq < q.From) && seq >= q.To
+	}
+	return seq > q.From && (q.To == 0 || seq <= q.To)
+}
+
+// composedRanges are the ranges of a text, found in its composed form: each widened to whole pieces
+// that compose.
+func composedRanges(text string, q search.Query) [][2]int {
+	q.Text = norm.NFC.String(q.Text)
+	composed := norm.NFC.String(text)
+	found := naiveRanges(composed, q)
+	if composed == text {
+		return found
+	}
+	type place struct{ own, composed int }
+	var places []place // where each piece begins, and the end, in UTF-16 code units
+	units := func(s string) int { return len(utf16.Encode([]rune(s))) }
+	var it norm.Iter
+	it.InitString(norm.NFC, text)
+	at := place{}
+	for !it.Done() {
+		from := it.Pos()
+		places = append(places, at)
+		at.composed += units(string(it.Next()))
+		at.own += units(text[from:it.Pos()])
+	}
+	places = append(places, at)
+	for i, r := range found {
+		for j := range places[:len(places)-1] {
+			if places[j].composed <= r[0] && r[0] < places[j+1].composed {
+				found[i][0] = places[j].own
+			}
+			if places[j].composed < r[1] && r[1] <= places[j+1].composed {
+				found[i][1] = places[j+1].own
+			}
+		}
+	}
+	return found
 }
 
 func naiveRanges(message string, q search.Query) [][2]int {
@@ -312,6 +400,7 @@ var scraps = []string{
 	`"`, `\`, `\\`, "/", "<", ">", "&", "'", "\t", "\r", "\n", "\b", "\f", "\x00", "\x1f", "\x7f", "\u0085", "\u2028", "\u2029", "\ufffd", "\u00a0",
 	`\n`, `\u0041`, `","message":"`, `"}`, "{", "}", ":", ",", " ", "  ", "stdout", "info", "seq", "execution:log", "message", "error", "ERROR", "Error", "2025", "1", "12", "123",
 	"timeout after 12 ms", "xyz", "needle", "NeEdLe",
+	"\x1b[31m", "\x1b[0m", "nee\x1b[1mdle", "\x1b[2D", "\x1b[K", "\x1b[2J", "o\u0308", "\u202e", "U+202E",
 }
 
 func randomText(r *rand.Rand, most int) string {
@@ -427,6 +516,9 @@ func randomQuery(r *rand.Rand, events []execution.Event) search.Query {
 	}
 	if r.IntN(2) == 0 {
 		q.Backwards = true
+	}
+	if r.IntN(4) == 0 {
+		q.To = uint64(r.IntN(len(events) + 3))
 	}
 	if r.IntN(3) == 0 {
 		q.From = uint64(r.IntN(len(events) + 3))

@@ -143,6 +143,9 @@ func queryOf(req *protocol.Request) (search.Query, error) {
 	if req.From != nil {
 		q.From = uint64(*req.From)
 	}
+	if req.To != nil {
+		q.To = uint64(*req.To)
+	}
 	switch level := execution.Level(req.Level); level {
 	case "":
 	case execution.Debug, execution.Info, execution.Warn, execution.Error:

@@ -36,6 +36,7 @@ type LineQuery struct {
 type searchQuery struct {
 	ID   string `path:"id" doc:"The execution's id."`
 	From string `query:"from" doc:"Only events after this seq, or before it when direction is previous. 0, the default: from the start, or from the end."`
+	To   string `query:"to" doc:"Only events up to this seq, or down to it when direction is previous. 0, the default: to the end, or to the start."`
 	LineQuery
 }
 
@@ -55,7 +56,8 @@ func (g *Gateway) registerSearch() {
 	operation(g, huma.Operation{
 		OperationID: "search-execution", Method: http.MethodGet, Path: "/api/executions/{id}/search", Tags: []string{"search"},
 		Summary:     "Find lines of an execution",
-		Description: "Looks at the messages of the execution's log events, up to the last there is when it begins.",
+		Description: "Looks at the lines of the execution's log as a terminal shows them: escape sequences are carried out or left out, " +
+			"and a line that was recorded in several events is one. Up to the last event there is when it begins.",
 		Responses:   answer(),
 	}, g.searchOne)
 	operation(g, huma.Operation{
@@ -130,6 +132,9 @@ func (g *Gateway) searchOne(ctx context.Context, in *searchQuery) (*huma.StreamR
 		return nil, err
 	}
 	if q.From, err = seqParam("from", in.From); err != nil {
+		return nil, err
+	}
+	if q.To, err = seqParam("to", in.To); err != nil {
 		return nil, err
 	}
 	rec, err := g.execution(ctx, in.ID)

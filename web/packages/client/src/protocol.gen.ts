@@ -343,7 +343,7 @@ export interface Relative {
   readonly why: Why;
 }
 
-/** One event that a search found. Ranges are [start, end) in UTF-16 code units of message, so that a browser can mark them as they are. */
+/** One line that a search found. Message is the line's text as a terminal shows it, its parts joined, without escape sequences; ranges are [start, end) in UTF-16 code units of it. Seq, timestamp, level and stream are those of the event that the line begins with. */
 export interface SearchMatch {
   /** only in searches across executions */
   readonly executionId?: string;
@@ -927,6 +927,8 @@ export interface LogsSearchMessage {
   readonly stream?: Stream;
   /** only events after it, or before it when direction is "previous" */
   readonly from?: number;
+  /** only events up to it, or down to it when direction is "previous" */
+  readonly to?: number;
   /** "next" (default) or "previous" */
   readonly direction?: "next" | "previous";
   readonly limit?: number;

@@ -10,6 +10,8 @@ export interface SearchQuery {
   readonly stream?: Stream;
   /** Where to begin, a seq. Default: the first event, or the last when `direction` is `"previous"`. */
   readonly from?: number;
+  /** Where to end, a seq: that event is the last one that is looked at. Default: the other end of the log. */
+  readonly to?: number;
   readonly direction?: "next" | "previous";
   /** Matches at most. Default 100. */
   readonly limit?: number;
