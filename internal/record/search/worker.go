@@ -37,7 +37,9 @@ const (
 // Ordinary lines take less for a whole block.
 const maxHeld = 1 << 20
 
-func (sc *scan) newWorker() *worker { return &worker{scan: sc, finder: newFinder(sc.m.literals, len(sc.m.literals) > 0)} }
+func (sc *scan) newWorker() *worker {
+	return &worker{scan: sc, finder: newFinder(sc.m.literals, len(sc.m.literals) > 0)}
+}
 
 // search is what each worker does.
 func (sc *scan) search() {

@@ -55,10 +55,10 @@ func (g *Gateway) registerSearch() {
 	}
 	operation(g, huma.Operation{
 		OperationID: "search-execution", Method: http.MethodGet, Path: "/api/executions/{id}/search", Tags: []string{"search"},
-		Summary:     "Find lines of an execution",
+		Summary: "Find lines of an execution",
 		Description: "Looks at the lines of the execution's log as a terminal shows them: escape sequences are carried out or left out, " +
 			"and a line that was recorded in several events is one. Up to the last event there is when it begins.",
-		Responses:   answer(),
+		Responses: answer(),
 	}, g.searchOne)
 	operation(g, huma.Operation{
 		OperationID: "search", Method: http.MethodGet, Path: "/api/search", Tags: []string{"search"},
