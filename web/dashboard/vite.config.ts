@@ -1,7 +1,10 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -20,11 +23,35 @@ function isFirst(
   return info !== null && (info.isEntry || info.importers.some((from) => isFirst(from, modules, seen)));
 }
 
+/** Below this a compressed form saves no packet. */
+const MIN_COMPRESSED = 1024;
+
+/** Writes each asset's compressed forms beside it, as small as they get: the server sends what the browser takes. */
+function compressed(): Plugin {
+  return {
+    name: "compressed",
+    apply: "build",
+    writeBundle({ dir = "dist" }, bundle) {
+      for (const [name, file] of Object.entries(bundle)) {
+        if (!/\.(js|css|svg|json|webmanifest|txt)$/.test(name)) continue;
+        const body = Buffer.from(file.type === "chunk" ? file.code : file.source);
+        if (body.length < MIN_COMPRESSED) continue;
+        writeFileSync(join(dir, `${name}.gz`), gzipSync(body, { level: 9 }));
+        const params = {
+          [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+          [constants.BROTLI_PARAM_SIZE_HINT]: body.length,
+        };
+        writeFileSync(join(dir, `${name}.br`), brotliCompressSync(body, { params }));
+      }
+    },
+  };
+}
+
 // The packages are taken from their sources, so that the page never runs against a stale build.
 export default defineConfig({
   // Relative: the server says in <base> where the page lives.
   base: "./",
-  plugins: [react(), tailwindcss()],
+  plugins: [react(), tailwindcss(), compressed()],
   resolve: {
     alias: [
       { find: /^@claudeops\/client$/, replacement: at("../packages/client/src/index.ts") },

@@ -245,7 +245,8 @@ func decode[T any](t testing.TB, a answer, status int) T {
 
 // bookkeeper is a supervisor that starts nothing: tests write what its executions say.
 type bookkeeper struct {
-	store journal.Store
+	store  journal.Store
+	counts protocol.Executions
 
 	mu       sync.Mutex
 	calls    []string
@@ -352,7 +353,7 @@ func (b *bookkeeper) Costs(_ context.Context, f index.CostFilter) ([]index.Cost,
 	return []index.Cost{{Day: "2026-01-02", AgentType: "echo", Executions: 2, USD: 0.5}, {Day: "2026-01-01", AgentType: "echo", Executions: 1, USD: 0.25}}, b.fails
 }
 
-func (b *bookkeeper) Counts() protocol.Executions { return protocol.Executions{} }
+func (b *bookkeeper) Counts() protocol.Executions { return b.counts }
 
 func (b *bookkeeper) Lifecycle(func([]byte, *execution.Event, execution.Record)) func() {
 	return func() {}

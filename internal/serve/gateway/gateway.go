@@ -245,7 +245,7 @@ func (g *Gateway) route(pattern string, handler http.HandlerFunc) {
 		return
 	}
 	g.served = append(g.served, pattern)
-	handler = g.timed(pattern, handler)
+	handler = compressed(pattern, g.timed(pattern, handler))
 	g.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(rule, protocol.PermPublic) {
 			p, err := g.identify(r)

@@ -33,6 +33,7 @@ func (g *Gateway) newAPI() huma.API {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "ClaudeOps", Version: "1",
+				License: &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"},
 				Description: "Run agents, watch every line live, stop them, account for them. Errors are problem documents (RFC 9457) with a `code`. " +
 					"Times are RFC 3339. Readers must ignore fields they don't know.",
 			},
@@ -115,6 +116,7 @@ func (g *Gateway) describe(op *huma.Operation) {
 	default:
 		needs = "Needs the permission `" + strings.Join(rule, "` or `") + "`."
 	}
+	op.Security = []map[string][]string{{}} // none
 	if len(rule) > 0 && rule[0] != protocol.PermPublic {
 		op.Security = []map[string][]string{{"token": {}}, {"session": {}}}
 	}
@@ -122,12 +124,13 @@ func (g *Gateway) describe(op *huma.Operation) {
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}
-	op.Responses["default"] = &huma.Response{
+	problem := &huma.Response{
 		Description: "A problem document says what was wrong.",
 		Content: map[string]*huma.MediaType{
 			"application/problem+json": {Schema: g.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")},
 		},
 	}
+	op.Responses["4XX"], op.Responses["default"] = problem, problem
 }
 
 // document is the OpenAPI document. The framework adds a schema of its own for errors, which no

@@ -58,7 +58,7 @@ func (g *Gateway) registerStatus() {
 		if err != nil {
 			return nil, fault.Wrap(protocol.Unavailable, err, "the host can't be sampled now")
 		}
-		status.Type = protocol.TypeSystemStatus
+		status.Type, status.Executions = protocol.TypeSystemStatus, g.opts.Supervisor.Counts()
 		return &systemAnswer{status}, nil
 	})
 	operation(g, huma.Operation{

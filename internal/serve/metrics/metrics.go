@@ -122,6 +122,8 @@ func (s *Set) Handler() http.Handler {
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		// What can be had is given: one source that fails must not blind whoever watches.
 		ErrorHandling: promhttp.ContinueOnError,
+		// For those that ask for it; others get the text format.
+		EnableOpenMetrics: true,
 		// A sample is quick; more at once than this is somebody's mistake.
 		MaxRequestsInFlight: 8,
 	})
