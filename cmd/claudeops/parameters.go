@@ -125,7 +125,7 @@ func setParameters(config map[string]json.RawMessage, schema json.RawMessage, pa
 		if err != nil {
 			return err
 		}
-		value, err := parameter(text, typesOf(s.Properties[key]))
+		value, err := parameter(text, typesOf(s.Properties[key], schema))
 		if err != nil {
 			return usageError("%s: %w", what, err)
 		}
@@ -134,15 +134,21 @@ func setParameters(config map[string]json.RawMessage, schema json.RawMessage, pa
 	return nil
 }
 
-// typesOf are the JSON types a property may have. None means any.
-func typesOf(property json.RawMessage) []string {
+// typesOf are the JSON types a property may have. None means any. References are followed within root.
+func typesOf(property, root json.RawMessage) []string { return typesWithin(property, root, 0) }
+
+func typesWithin(property, root json.RawMessage, depth int) []string {
 	var p struct {
 		Type  json.RawMessage   `json:"type"`
+		Ref   string            `json:"$ref"`
+		Const json.RawMessage   `json:"const"`
 		Enum  []json.RawMessage `json:"enum"`
+		AllOf []json.RawMessage `json:"allOf"`
 		AnyOf []json.RawMessage `json:"anyOf"`
 		OneOf []json.RawMessage `json:"oneOf"`
 	}
-	if json.Unmarshal(property, &p) != nil {
+	const deepest = 32 // a schema may refer to itself
+	if depth > deepest || json.Unmarshal(property, &p) != nil {
 		return nil
 	}
 	var one string
@@ -153,13 +159,32 @@ func typesOf(property json.RawMessage) []string {
 	if json.Unmarshal(p.Type, &types) == nil && len(types) > 0 {
 		return types
 	}
-	for _, alternative := range append(p.AnyOf, p.OneOf...) {
-		types = append(types, typesOf(alternative)...)
+	for _, alternative := range append(append([]json.RawMessage{referred(p.Ref, root)}, p.AllOf...), append(p.AnyOf, p.OneOf...)...) {
+		types = append(types, typesWithin(alternative, root, depth+1)...)
 	}
-	for _, value := range p.Enum {
-		types = append(types, typeOf(value))
+	for _, value := range append(p.Enum, p.Const) {
+		if len(value) > 0 {
+			types = append(types, typeOf(value))
+		}
 	}
 	return types
+}
+
+// referred gives what a reference like #/$defs/port stands for, nothing when there is no such place.
+func referred(ref string, root json.RawMessage) json.RawMessage {
+	pointer, ok := strings.CutPrefix(ref, "#/")
+	if !ok {
+		return nil
+	}
+	at := root
+	for step := range strings.SplitSeq(pointer, "/") {
+		var object map[string]json.RawMessage
+		if json.Unmarshal(at, &object) != nil {
+			return nil
+		}
+		at = object[strings.NewReplacer("~1", "/", "~0", "~").Replace(step)]
+	}
+	return at
 }
 
 func typeOf(value json.RawMessage) string {

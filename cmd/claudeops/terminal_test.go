@@ -51,7 +51,10 @@ func TestParameter(t *testing.T) {
 	schema := json.RawMessage(`{"properties": {
 		"text": {"type": "string"}, "whole": {"type": "integer"}, "number": {"type": "number"}, "flag": {"type": "boolean"},
 		"list": {"type": "array"}, "object": {"type": "object"}, "either": {"type": ["integer", "string"]},
-		"choice": {"enum": ["a", 2]}, "one": {"oneOf": [{"type": "null"}, {"type": "string"}]}, "any": {}}}`)
+		"choice": {"enum": ["a", 2]}, "one": {"oneOf": [{"type": "null"}, {"type": "string"}]}, "any": {},
+		"port": {"$ref": "#/$defs/port"}, "every": {"allOf": [{"$ref": "#/$defs/port"}, {"title": "x"}]}, "fixed": {"const": 3}, "self": {"$ref": "#/$defs/self"},
+		"constructor": {"type": "integer"}, "__proto__": {"type": "boolean"}},
+		"$defs": {"port": {"type": "integer"}, "self": {"$ref": "#/$defs/self"}}}`)
 	for pair, want := range map[string]string{
 		"text=hello":      `"hello"`,
 		"text=12":         `"12"`,
@@ -73,6 +76,16 @@ func TestParameter(t *testing.T) {
 		"one=x":           `"x"`,
 		"any=7":           `"7"`,
 		"unknown=7":       `"7"`,
+		"port=8080":       `8080`,
+		"every=80":        `80`,
+		"fixed=3":         `3`,
+		"self=x":          `"x"`,
+		"constructor=1":   `1`,
+		"__proto__=true":  `true`,
+		"whole=1e2":       `1e2`,
+
+		"whole=9007199254740993":               `9007199254740993`,
+		"whole=123456789012345678901234567890": `123456789012345678901234567890`,
 	} {
 		config := map[string]json.RawMessage{}
 		if err := setParameters(config, schema, []string{pair}, &input{}); err != nil {

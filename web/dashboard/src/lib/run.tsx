@@ -1,4 +1,4 @@
-import type { AgentDefinition } from "@claudeops/client";
+import { type AgentDefinition, stringifyJson } from "@claudeops/client";
 import { useHub } from "@claudeops/react";
 import { useNavigate } from "@tanstack/react-router";
 import {
@@ -47,7 +47,7 @@ export function RunProvider({ children }: { readonly children: ReactNode }): Rea
 
   const start = useCallback(
     async (agent: AgentDefinition, config: Readonly<Record<string, unknown>>, go: boolean) => {
-      if (!guard.admits(`${agent.name} ${JSON.stringify(config)}`, performance.now())) return;
+      if (!guard.admits(`${agent.name} ${stringifyJson(config)}`, performance.now())) return;
       const { executionId, queuePosition } = await hub.connection.execute({ agentType: agent.name, config });
       if (go) await navigate({ to: "/executions/$id", params: { id: executionId } });
       else

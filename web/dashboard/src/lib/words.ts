@@ -1,4 +1,9 @@
-import type { AgentDefinition, ExecutionRecord, FailureReason } from "@claudeops/client";
+import {
+  type AgentDefinition,
+  type ExecutionRecord,
+  type FailureReason,
+  stringifyJson,
+} from "@claudeops/client";
 import { fieldsOf, formatPlural, formatUsd, type Tone, triggerPlace } from "@claudeops/react";
 
 /** What a run came to: its status, or what a health report found. */
@@ -135,11 +140,11 @@ export function needsParameters(agent: AgentDefinition): boolean {
 export function distinctionOf(record: ExecutionRecord, agent: AgentDefinition | undefined): string {
   const tags = (record as { readonly tags?: readonly string[] }).tags ?? [];
   const fallbacks = new Map(
-    fieldsOf(agent?.parameters).map((field) => [field.name, JSON.stringify(field.fallback)]),
+    fieldsOf(agent?.parameters).map((field) => [field.name, stringifyJson(field.fallback)]),
   );
   const given = Object.entries((record.config ?? {}) as Readonly<Record<string, unknown>>)
-    .filter(([name, value]) => value !== "" && fallbacks.get(name) !== JSON.stringify(value))
-    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+    .filter(([name, value]) => value !== "" && fallbacks.get(name) !== stringifyJson(value))
+    .map(([name, value]) => `${name}=${typeof value === "string" ? value : stringifyJson(value)}`);
   const text = [...tags.map((tag) => `#${tag}`), ...given].join(" ");
   return firstLine(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 }
@@ -151,7 +156,7 @@ export function byEnd(a: ExecutionRecord, b: ExecutionRecord): number {
 
 /** Whether a parameter is a secret that was masked: it can't be sent again. */
 export function isMasked(record: ExecutionRecord): boolean {
-  return JSON.stringify(record.config ?? {}).includes("•••");
+  return stringifyJson(record.config ?? {}).includes("•••");
 }
 
 export function shortId(id: string): string {

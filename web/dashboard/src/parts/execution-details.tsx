@@ -1,4 +1,4 @@
-import type { ExecutionRecord } from "@claudeops/client";
+import { type ExecutionRecord, stringifyJson } from "@claudeops/client";
 import {
   fieldsOf,
   formatBytes,
@@ -107,10 +107,10 @@ function Parameters({ record }: { record: ExecutionRecord }): ReactNode {
   const agents = useAgents();
   const agent = agents.data?.agents.find((known) => known.name === record.agentType);
   const fallbacks = new Map(
-    fieldsOf(agent?.parameters).map((field) => [field.name, JSON.stringify(field.fallback)]),
+    fieldsOf(agent?.parameters).map((field) => [field.name, stringifyJson(field.fallback)]),
   );
   const all = Object.entries(record.config ?? {});
-  const isDefault = ([name, value]: [string, unknown]) => fallbacks.get(name) === JSON.stringify(value);
+  const isDefault = ([name, value]: [string, unknown]) => fallbacks.get(name) === stringifyJson(value);
   const given = all.filter((entry) => !isDefault(entry));
   const rest = all.filter(isDefault);
   return (

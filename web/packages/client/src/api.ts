@@ -2,6 +2,7 @@ import { httpAddress } from "./address.js";
 import { Authorization, fetchInit, type Grant } from "./authorization.js";
 import { ClaudeOpsError, RequestError, TimeoutError } from "./errors.js";
 import { isObject, parseFrame, parseMessage, parseShape } from "./frame.js";
+import { parseJson, stringifyJson } from "./json.js";
 import type { ConnectionOptions } from "./options.js";
 import { refusalOf, webPage } from "./problems.js";
 import type {
@@ -258,7 +259,7 @@ class Rest {
     const text = await this.text(path, query, call, change);
     if (text === "") return undefined;
     try {
-      return JSON.parse(text);
+      return parseJson(text);
     } catch {
       return unexpected("JSON");
     }
@@ -360,7 +361,7 @@ class Rest {
         ...(change?.body === undefined
           ? {}
           : {
-              body: JSON.stringify(change.body),
+              body: stringifyJson(change.body),
               headers: { ...init.headers, "Content-Type": "application/json" },
             }),
         cache: "no-store",

@@ -1,3 +1,4 @@
+import { parseJson } from "./json.js";
 import { type ExecutionEvent, type ServerMessage, shapes } from "./protocol.gen.js";
 import type { UnknownEvent, WatchedEvent } from "./watch.js";
 
@@ -53,7 +54,7 @@ export function parseFrame(frame: string): Incoming[] {
 export function parseMessage(line: string): Incoming | Skipped {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(line);
+    parsed = parseJson(line);
   } catch {
     return "malformed";
   }

@@ -4,6 +4,7 @@ export type * from "./connection.js";
 export * from "./credential.js";
 export * from "./errors.js";
 export * from "./fold.js";
+export { parseJson, stringifyJson } from "./json.js";
 export * from "./options.js";
 export * from "./pool.js";
 export type * from "./protocol.gen.js";

@@ -1,5 +1,6 @@
 import type { Priority } from "./connection.js";
 import { ClaudeOpsError, type ConnectionError, RequestError, TimeoutError } from "./errors.js";
+import { stringifyJson } from "./json.js";
 import type { QueueOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
 import type { ClientMessage, Limits, ServerMessage } from "./protocol.gen.js";
@@ -56,7 +57,7 @@ export class Requests {
   start(spec: RequestSpec): void {
     const id = (++this.#lastId).toString(36);
     const message = { ...spec.message, id };
-    const item: Outgoing = { message, line: JSON.stringify(message), priority: spec.priority };
+    const item: Outgoing = { message, line: stringifyJson(message), priority: spec.priority };
     const bytes = encoder.encode(item.line).length;
     if (bytes > this.#outbox.maxBytes) {
       // The server would close the connection over it, and take everybody else's work with it.

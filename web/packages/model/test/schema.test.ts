@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { draftOf, errorsOf, fieldsOf, humanize, readDraft } from "../src/form/schema.js";
+import { draftOf, errorsOf, fieldsOf, humanize, readDraft, shownOf } from "../src/form/schema.js";
 
 const schema = {
   type: "object",
@@ -41,7 +41,8 @@ describe("a form out of a schema", () => {
     ]);
   });
 
-  test("begins with the defaults and gives back what the schema wants", () => {
+  test("shows the defaults, and sends what was entered", () => {
+    expect(fields.map((field) => shownOf(field, {}))).toEqual(["", "3", "", true, "0", "", "", "", "", ""]);
     const draft = {
       ...draftOf(fields),
       path: "/srv",
@@ -54,9 +55,6 @@ describe("a form out of a schema", () => {
       errors: {},
       config: {
         path: "/srv",
-        count: 3,
-        dryRun: true,
-        mode: "fast",
         level: 2,
         token: "s3cret",
         hosts: ["a", "b"],
@@ -77,17 +75,100 @@ describe("a form out of a schema", () => {
     expect(draft).toMatchObject({
       path: "/srv",
       count: "7",
-      token: "",
       hosts: "a\nb",
       dryRun: false,
       mode: "1",
     });
+    expect("token" in draft).toBe(false);
   });
 
   test.each([
-    ["path", "", "This is needed."],
+    ["path", "", { path: "" }, {}],
+    ["token", "", { token: "" }, {}],
+    ["hosts", "", { hosts: [] }, {}],
+    ["ratio", "", {}, {}],
+    ["options", " ", {}, {}],
+    ["level", "", {}, {}],
+    ["dryRun", false, { dryRun: false }, {}],
+  ])("a cleared %s is %j, and not set is something else", (name, entry, config, errors) => {
+    const some = fieldsOf({
+      ...schema,
+      required: [],
+      properties: { ...schema.properties, path: { type: "string" } },
+    });
+    expect(readDraft(some, { [name]: entry })).toEqual({ config, errors });
+    expect(readDraft(some, {})).toEqual({ config: {}, errors: {} });
+  });
+
+  test.each([
+    ["5.0", 5],
+    ["1e2", 100],
+    ["+7", 7],
+    ["-0", 0],
+    [" 12 ", 12],
+    ["9007199254740993", 9007199254740993n],
+    ["-123456789012345678901234567890", -123456789012345678901234567890n],
+    ["9007199254740993.00", 9007199254740993n],
+  ])("the integer %s is sent as %s", (typed, sent) => {
+    const integer = fieldsOf({ properties: { n: { type: "integer" } } });
+    expect(readDraft(integer, { n: typed })).toEqual({ config: { n: sent }, errors: {} });
+    expect(draftOf(integer, { n: sent })).toEqual({ n: String(sent) });
+  });
+
+  test.each(["0x10", "1_000", "1,5", "5.5", "1e-1", "--1", ".", "e5", "١", "Infinity", "NaN"])(
+    "%s is no integer",
+    (typed) => {
+      const integer = fieldsOf({ properties: { n: { type: "integer" } } });
+      expect(Object.keys(readDraft(integer, { n: typed }).errors)).toEqual(["n"]);
+    },
+  );
+
+  test("bounds are exact beyond what a number holds", () => {
+    const big = fieldsOf({ properties: { n: { type: "integer", maximum: 9007199254740993n } } });
+    expect(readDraft(big, { n: "9007199254740993" }).errors).toEqual({});
+    expect(readDraft(big, { n: "9007199254740994" }).errors).toEqual({
+      n: "This must be 9007199254740993 or less.",
+    });
+  });
+
+  test("lengths are counted in characters", () => {
+    const short = fieldsOf({ properties: { s: { type: "string", minLength: 2, maxLength: 3 } } });
+    expect(readDraft(short, { s: "😀😀😀" })).toEqual({ config: { s: "😀😀😀" }, errors: {} });
+    expect(readDraft(short, { s: "😀" }).errors).toEqual({ s: "This must have 2 characters or more." });
+  });
+
+  test("names that JavaScript knows are names like any other", () => {
+    const odd = fieldsOf(
+      JSON.parse(
+        '{"properties":{"constructor":{"type":"string"},"__proto__":{"type":"integer"},"toString":{"type":"boolean"}}}',
+      ),
+    );
+    expect(draftOf(odd)).toEqual({});
+    expect(odd.map((field) => shownOf(field, {}))).toEqual(["", "", false]);
+    expect(readDraft(odd, {})).toEqual({ config: {}, errors: {} });
+    const draft = draftOf(odd, JSON.parse('{"constructor":"c","__proto__":4,"toString":false}'));
+    const { config, errors } = readDraft(odd, draft);
+    expect(JSON.stringify(config)).toBe('{"constructor":"c","__proto__":4,"toString":false}');
+    expect(errors).toEqual({});
+    expect(Object.keys(readDraft(odd, JSON.parse('{"__proto__":"x"}')).errors)).toEqual(["__proto__"]);
+    expect(errorsOf({ details: { fields: [{ field: "__proto__", message: "no" }] } })).toEqual(
+      JSON.parse('{"__proto__":"no"}'),
+    );
+  });
+
+  test("null that was given stays null until it is changed", () => {
+    const nullable = fieldsOf({ properties: { s: { type: ["string", "null"] } } });
+    expect(readDraft(nullable, draftOf(nullable, { s: null }))).toEqual({ config: { s: null }, errors: {} });
+  });
+
+  test("JSON keeps its integers, and is only JSON", () => {
+    const json = fieldsOf({ properties: { o: { type: "object" } } });
+    expect(readDraft(json, { o: '{"n":9007199254740993}' }).config).toEqual({ o: { n: 9007199254740993n } });
+    expect(readDraft(json, { o: '1,"x":2' }).errors).toEqual({ o: "This must be JSON." });
+  });
+
+  test.each([
     ["path", "x", "This must have 2 characters or more."],
-    ["path", "srv", "This must look like ^/"],
     ["count", "1.5", "This must be a whole number."],
     ["count", "11", "This must be 10 or less."],
     ["count", "many", "This must be a number."],
@@ -101,6 +182,16 @@ describe("a form out of a schema", () => {
     expect(errorsOf({ details: { fields: [{ field: "config.path", message: "no such folder" }] } })).toEqual({
       path: "no such folder",
     });
+    expect(
+      errorsOf({
+        details: {
+          fields: [
+            { field: "thresholds.cpu", message: "must be a number" },
+            { field: "thresholds.disk", message: "is required" },
+          ],
+        },
+      }),
+    ).toEqual({ thresholds: "cpu must be a number; disk is required" });
     expect(errorsOf(new Error("x"))).toEqual({});
   });
 

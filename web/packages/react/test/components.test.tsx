@@ -137,7 +137,31 @@ describe("AgentForm", () => {
     expect(onSubmit).not.toHaveBeenCalled();
     fireEvent.change(screen.getByLabelText("Path"), { target: { value: "/srv" } });
     fireEvent.click(screen.getByRole("button", { name: "Run" }));
-    await waitFor(() => expect(onSubmit).toHaveBeenCalledWith({ path: "/srv", deep: true }));
+    await waitFor(() => expect(onSubmit).toHaveBeenCalledWith({ path: "/srv" }));
+    fireEvent.change(screen.getByLabelText("Path"), { target: { value: "" } });
+    fireEvent.click(screen.getByLabelText("Deep"));
+    fireEvent.click(screen.getByRole("button", { name: "Run" }));
+    await waitFor(() => expect(onSubmit).toHaveBeenLastCalledWith({ path: "", deep: false }));
+    fireEvent.click(screen.getByRole("button", { name: "Deep: not set" }));
+    expect(screen.getByLabelText<HTMLInputElement>("Deep").checked).toBe(true);
+    fireEvent.click(screen.getByRole("button", { name: "Run" }));
+    await waitFor(() => expect(onSubmit).toHaveBeenLastCalledWith({ path: "" }));
+  });
+
+  test("draws a parameter of any name", async () => {
+    const onSubmit = vi.fn();
+    const odd = {
+      name: "odd",
+      parameters: JSON.parse(
+        '{"properties":{"constructor":{"type":"string"},"__proto__":{"type":"integer","title":"Proto"}}}',
+      ),
+    };
+    render(<AgentForm agent={odd} onSubmit={onSubmit} />);
+    fireEvent.change(screen.getByLabelText(/Proto/), { target: { value: "9007199254740993" } });
+    fireEvent.click(screen.getByRole("button", { name: "Run" }));
+    await waitFor(() => expect(onSubmit).toHaveBeenCalled());
+    const config = onSubmit.mock.calls[0]?.[0] as object;
+    expect(Object.entries(config)).toEqual([["__proto__", 9007199254740993n]]);
   });
 
   test("puts the server's refusal where it belongs", async () => {

@@ -1,6 +1,7 @@
 import { httpAddress } from "../address.js";
 import { fetchInit, type Grant } from "../authorization.js";
 import { type Incoming, parseFrame } from "../frame.js";
+import { stringifyJson } from "../json.js";
 import type { TransportName } from "../options.js";
 import { type Failure, failure, httpFailure, isOwn, problem, refusalOf, webPage } from "../problems.js";
 import type { ConnectionMessage, ErrorMessage, LogsSubscribeMessage } from "../protocol.gen.js";
@@ -133,7 +134,7 @@ export abstract class HttpTransport implements Transport {
 
   /** Passes on what the server would have said over a transport that carries both ways. */
   protected answer(message: Incoming): void {
-    this.frame(JSON.stringify(message));
+    this.frame(stringifyJson(message));
   }
 
   /** Ends the transport. */

@@ -4,11 +4,15 @@ import type { AgentDefinition } from "@claudeops/client";
 import {
   type Draft,
   draftOf,
+  type Entry,
   errorsOf,
   type Field,
   type FieldErrors,
   fieldsOf,
+  isMask,
+  own,
   readDraft,
+  shownOf,
 } from "@claudeops/model";
 import { type FormEvent, type ReactNode, useId, useMemo, useRef, useState } from "react";
 
@@ -42,8 +46,12 @@ export function AgentForm({
 
   const refuse = (found: FieldErrors) => {
     setErrors(found);
-    const first = fields.find((field) => field.name in found);
+    const first = fields.find((field) => Object.hasOwn(found, field.name));
     if (first) form.current?.querySelector<HTMLElement>(`[name="${CSS.escape(first.name)}"]`)?.focus();
+  };
+  const change = (name: string, value: Entry | undefined) => {
+    setDraft((before) => withEntry(before, name, value));
+    setErrors((before) => withEntry(before, name, undefined));
   };
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -57,8 +65,9 @@ export function AgentForm({
     } catch (error) {
       const named = errorsOf(error);
       refuse(named);
-      const known = fields.some((field) => field.name in named);
-      if (!known) setFailure(error instanceof Error ? error.message : String(error));
+      const placed = Object.keys(named).filter((name) => fields.some((field) => field.name === name));
+      if (placed.length === 0 || placed.length < Object.keys(named).length)
+        setFailure(error instanceof Error ? error.message : String(error));
     } finally {
       setSending(false);
     }
@@ -70,12 +79,11 @@ export function AgentForm({
         <FormField
           key={field.name}
           field={field}
-          value={draft[field.name] ?? ""}
-          error={errors[field.name]}
-          onChange={(value) => {
-            setDraft((before) => ({ ...before, [field.name]: value }));
-            if (field.name in errors) setErrors(({ [field.name]: _gone, ...rest }) => rest);
-          }}
+          value={shownOf(field, draft)}
+          set={Object.hasOwn(draft, field.name)}
+          hidden={isMask(field, own(initial ?? {}, field.name))}
+          error={own(errors, field.name)}
+          onChange={(value) => change(field.name, value)}
         />
       ))}
       {failure && (
@@ -97,14 +105,28 @@ export function AgentForm({
   );
 }
 
+/** A record with one entry set, or taken out; names may be anything. */
+function withEntry<T>(
+  record: Readonly<Record<string, T>>,
+  name: string,
+  value: T | undefined,
+): Record<string, T> {
+  const others = Object.entries(record).filter(([key]) => key !== name);
+  return Object.fromEntries(value === undefined ? others : [...others, [name, value]]);
+}
+
 interface FormFieldProps {
   readonly field: Field;
   readonly value: string | boolean;
+  /** Whether something was entered, if only the empty text. */
+  readonly set: boolean;
+  /** Whether an earlier run had a secret here, which nobody is shown again. */
+  readonly hidden: boolean;
   readonly error: string | undefined;
-  onChange(value: string | boolean): void;
+  onChange(value: Entry | undefined): void;
 }
 
-function FormField({ field, value, error, onChange }: FormFieldProps): ReactNode {
+function FormField({ field, value, set, hidden, error, onChange }: FormFieldProps): ReactNode {
   const id = useId();
   const described = [field.description ? `${id}-about` : "", error ? `${id}-error` : ""]
     .filter(Boolean)
@@ -116,6 +138,17 @@ function FormField({ field, value, error, onChange }: FormFieldProps): ReactNode
     "aria-invalid": error ? true : undefined,
     "aria-describedby": described || undefined,
   } as const;
+  const unset = set && !field.required && (
+    <button
+      type="button"
+      className="cops-unset"
+      aria-label={`${field.title}: not set`}
+      title={field.fallback === undefined ? "Leave this out" : "Use the default"}
+      onClick={() => onChange(undefined)}
+    >
+      Not set
+    </button>
+  );
   const about = field.description && (
     <span id={`${id}-about`} className="cops-about">
       {field.description}
@@ -137,7 +170,11 @@ function FormField({ field, value, error, onChange }: FormFieldProps): ReactNode
             onChange={(event) => onChange(event.target.checked)}
           />
           {field.title}
+          {!set && !field.required && field.fallback === undefined && (
+            <span className="cops-optional"> not set</span>
+          )}
         </label>
+        {unset}
         {about}
         {wrong}
       </div>
@@ -149,11 +186,23 @@ function FormField({ field, value, error, onChange }: FormFieldProps): ReactNode
         {field.title}
         {!field.required && <span className="cops-optional"> optional</span>}
       </label>
-      {input(field, common, String(value), onChange)}
+      {unset}
+      {input(
+        hidden && !set ? { ...field, placeholder: "Enter it again" } : field,
+        common,
+        String(value),
+        onChange,
+      )}
       {about}
       {wrong}
     </div>
   );
+}
+
+/** What an emptied number stands for: its default. */
+function placeholderOf(field: Field): string | undefined {
+  const number = field.kind === "number" || field.kind === "integer";
+  return number && field.fallback !== undefined ? String(field.fallback) : undefined;
 }
 
 function input(
@@ -166,15 +215,16 @@ function input(
     autoComplete: "off",
     autoCapitalize: "off",
     spellCheck: false,
-    placeholder: field.placeholder || undefined,
+    placeholder: field.placeholder || placeholderOf(field),
   } as const;
   switch (field.kind) {
     case "choice":
       return (
         <select {...common} value={value} onChange={(event) => onChange(event.target.value)}>
-          {(!field.required || value === "") && <option value="">{field.required ? "Choose…" : "–"}</option>}
+          {value === "" && <option value="">{field.required ? "Choose…" : "–"}</option>}
           {field.choices.map((choice, index) => (
-            <option key={choice.label} value={String(index)}>
+            // biome-ignore lint/suspicious/noArrayIndexKey: a choice is its place, two may read alike
+            <option key={index} value={String(index)}>
               {choice.label}
             </option>
           ))}
