@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 export function JsonView({ value }: { readonly value: unknown }): ReactNode {
   return (
     <pre className="font-mono text-[12.5px] leading-5 whitespace-pre-wrap wrap-anywhere">
-      {stringifyJson(value, null, 2)}
+      {stringifyJson(value, 2)}
     </pre>
   );
 }
