@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds, and serves from ./data with the example agents. What is given is passed on to serve.
+# Builds, serves from ./data with the example agents, and opens the page in
+# the browser where there is one. What is given is passed on to serve.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/build.sh
-exec bin/claudeops serve --data "${CLAUDEOPS_DATA:-data}" --agents "${CLAUDEOPS_AGENTS:-examples/agents}" --print-link "$@"
+exec bin/claudeops serve --data "${CLAUDEOPS_DATA:-data}" --agents "${CLAUDEOPS_AGENTS:-examples/agents}" --print-link --open "$@"

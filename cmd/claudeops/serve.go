@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ type serveFlags struct {
 	logFormat string
 	logLevel  string
 	printLink bool
+	open      bool
 
 	maxRunning int
 
@@ -82,8 +84,8 @@ func (c *command) serveCommand() *cobra.Command {
 		Long: `Runs the server and its page until it is told to end (Ctrl-C, SIGTERM). Agents run on when it
 ends, however it ends; the next server finds them.
 
-On a terminal it prints a link that signs one browser in, once, within 30 seconds; claudeops open
-gives another.`,
+On a terminal it prints a link that signs one browser in, once, within ten minutes; claudeops open
+gives another. With --open it opens the page in the browser of this desktop, if there is one.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()
@@ -113,6 +115,7 @@ gives another.`,
 	flags.StringVar(&f.config.JWT.Audience, "jwt-audience", "", "`audience` that aud in a JWT must hold")
 	flags.StringVar(&f.logFormat, "log-format", "text", "`format` of the server's log: text or json")
 	flags.StringVar(&f.logLevel, "log-level", "info", "`level` from which it is written: debug, info, warn, error")
+	flags.BoolVar(&f.open, "open", false, "open the page in a browser, where this machine has a desktop")
 	flags.BoolVar(&f.printLink, "print-link", false, "print the sign-in link even when stdout is no terminal")
 	return cmd
 }
@@ -164,11 +167,16 @@ func (c *command) serve(ctx context.Context, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
+	var browser sync.WaitGroup
+	defer browser.Wait()
 	return a.Run(ctx, func() {
 		// From here on a second Ctrl-C ends the program at once.
 		context.AfterFunc(ctx, stop)
 		if f.printLink || isTerminal(c.stdout) {
 			c.printLink(ctx, a)
+		}
+		if f.open {
+			browser.Go(func() { c.openBrowser(ctx, a, config.DataDir, log) })
 		}
 	})
 }
@@ -179,8 +187,8 @@ func (c *command) printLink(ctx context.Context, a *app.App) {
 		fmt.Fprintln(c.stderr, "claudeops:", err)
 		return
 	}
-	fmt.Fprintf(c.stdout, "\n  ClaudeOps %s is at %s\n\n  Sign in once, within %d s:\n\n    %s\n\n  Another link: %s open%s\n  End the server with Ctrl-C; agents run on.\n\n",
-		buildInfo().Version, a.URL(), int(time.Until(expires).Round(time.Second).Seconds()), c.paint(c.stdout, bold, link), calledAs(), c.dataFlag())
+	fmt.Fprintf(c.stdout, "\n  ClaudeOps %s is at %s\n\n  Sign in once, within %d minutes:\n\n    %s\n\n  Another link: %s open%s\n  End the server with Ctrl-C; agents run on.\n\n",
+		buildInfo().Version, a.URL(), int(time.Until(expires).Round(time.Minute).Minutes()), c.paint(c.stdout, bold, link), calledAs(), c.dataFlag())
 }
 
 // calledAs is the program as it can be called again from here.

@@ -243,7 +243,7 @@ func (a *App) SignInLink(ctx context.Context) (link string, expires time.Time, e
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	ticket, expires, err := a.auth.IssueTicket(owner)
+	ticket, expires, err := a.auth.IssueTicketFor(owner, auth.StartTicketLife)
 	if err != nil {
 		return "", time.Time{}, err
 	}

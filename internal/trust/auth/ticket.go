@@ -11,6 +11,10 @@ import (
 // TicketLife is how long a ticket can be redeemed. It may stand in an address, so it is short.
 const TicketLife = 30 * time.Second
 
+// StartTicketLife is how long the ticket can be redeemed that a server prints when it starts, to the
+// terminal of whoever started it: long enough for somebody who sees the program for the first time.
+const StartTicketLife = 10 * time.Minute
+
 // maxTickets bounds the tickets of one user that wait to be redeemed.
 const maxTickets = 1000
 
@@ -33,11 +37,16 @@ func newTickets() *tickets {
 
 // IssueTicket gives p a ticket that stands for it once, within TicketLife.
 func (a *Authenticator) IssueTicket(p Principal) (string, time.Time, error) {
+	return a.IssueTicketFor(p, TicketLife)
+}
+
+// IssueTicketFor is IssueTicket with a life of its own.
+func (a *Authenticator) IssueTicketFor(p Principal, life time.Duration) (string, time.Time, error) {
 	if err := a.Check(p); err != nil {
 		return "", time.Time{}, err
 	}
 	now := time.Now()
-	expires := now.Add(TicketLife)
+	expires := now.Add(life)
 	if !p.Expires.IsZero() && p.Expires.Before(expires) {
 		expires = p.Expires
 	}
@@ -48,7 +57,7 @@ func (a *Authenticator) IssueTicket(p Principal) (string, time.Time, error) {
 		t.sweepLocked(now)
 	}
 	if t.held[p.ID] >= maxTickets {
-		return "", time.Time{}, fault.New(protocol.LimitReached, "%d tickets wait to be redeemed: use them, or wait %s", maxTickets, TicketLife)
+		return "", time.Time{}, fault.New(protocol.LimitReached, "%d tickets wait to be redeemed: use them, or wait %s", maxTickets, life)
 	}
 	secret := randomToken()
 	t.waiting[digest(secret)] = ticket{p, expires}
@@ -68,7 +77,7 @@ func (a *Authenticator) RedeemTicket(secret string) (Principal, error) {
 	}
 	t.mu.Unlock()
 	if !ok || !time.Now().Before(found.expires) {
-		return Principal{}, refuse(nil, "the link was used already or is older than %s: `claudeops open` gives a new one, `claudeops token` a token to sign in with", TicketLife)
+		return Principal{}, refuse(nil, "the link was used already or has expired: `claudeops open` gives a new one, `claudeops token` a token to sign in with")
 	}
 	if err := a.Check(found.principal); err != nil {
 		return Principal{}, err
