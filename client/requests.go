@@ -21,6 +21,11 @@ func WithIdempotencyKey(key string) ExecuteOption {
 	return func(m *protocol.Request) { m.IdempotencyKey = key }
 }
 
+// WithTags marks the execution with tags beside its agent's own, by which it can be found.
+func WithTags(tags ...string) ExecuteOption {
+	return func(m *protocol.Request) { m.Tags = append(m.Tags, tags...) }
+}
+
 // WithCancelOnDisconnect has the server cancel the execution when this client stays away for longer
 // than the server's grace (30 s where nothing else is set).
 func WithCancelOnDisconnect() ExecuteOption {

@@ -39,6 +39,7 @@ type Filter struct {
 	Status       []protocol.Status
 	AgentType    string
 	Since, Until time.Time // when they were queued
+	Tags         []string  // only those with all of them
 	Pinned       *bool     // only those that are pinned, or that are not; nil: either
 	Query        string
 	Limit        int    // of one page; 0 for the server's default
@@ -109,6 +110,9 @@ func (c *Client) List(ctx context.Context, f Filter) (Page, error) {
 	}
 	if !f.Until.IsZero() {
 		q.Set("until", f.Until.UTC().Format(time.RFC3339Nano))
+	}
+	for _, tag := range f.Tags {
+		q.Add("tag", tag)
 	}
 	if f.Pinned != nil {
 		q.Set("pinned", strconv.FormatBool(*f.Pinned))

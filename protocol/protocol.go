@@ -62,6 +62,7 @@ type Request struct {
 
 	AgentType      string          `json:"agentType,omitempty"`
 	Config         json.RawMessage `json:"config,omitempty"`
+	Tags           []string        `json:"tags,omitempty"` // beside the agent's own
 	IdempotencyKey string          `json:"idempotencyKey,omitempty"`
 	Subscribe      *bool           `json:"subscribe,omitempty"`    // default true
 	OnDisconnect   string          `json:"onDisconnect,omitempty"` // "continue" (default) or "cancel"

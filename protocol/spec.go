@@ -30,7 +30,7 @@ var EventSpecs = []Spec{
 // RequestSpecs describes every client message; the fields are those of Request.
 var RequestSpecs = []Spec{
 	{TypeAuth, "The credential, when the upgrade carried none. Answered by connection.", []string{"token"}, nil},
-	{TypeExecute, "Starts an agent. Answered by ack with executionId, then its events from seq 1.", []string{"agentType"}, []string{"config", "idempotencyKey", "subscribe", "onDisconnect"}},
+	{TypeExecute, "Starts an agent. Answered by ack with executionId, then its events from seq 1.", []string{"agentType"}, []string{"config", "tags", "idempotencyKey", "subscribe", "onDisconnect"}},
 	{TypeCancel, "Stops an execution. The outcome is the event execution:cancelled.", []string{"executionId"}, []string{"reason"}},
 	{TypeStatus, "Asks for an execution's record. Answered by execution:status.", []string{"executionId"}, nil},
 	{TypeInput, "Answers an approval, or sends text to the agent.", []string{"executionId"}, []string{"requestId", "decision", "text"}},

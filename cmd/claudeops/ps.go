@@ -22,6 +22,7 @@ type psFlags struct {
 
 	status       []string
 	since, until string
+	tags         []string
 }
 
 func (c *command) psCommand() *cobra.Command {
@@ -45,6 +46,7 @@ executions that have ended are listed too.`,
 	flags.StringSliceVar(&f.status, "status", nil, "only executions of this `status`: queued, running, cancelling, completed, failed, cancelled (repeatable, or with commas)")
 	flags.StringVar(&f.since, "since", "", "only executions queued at this `time` or later: 2h, 3d, 2026-01-31, 14:00, 2026-01-31T14:00:00Z")
 	flags.StringVar(&f.until, "until", "", "only executions queued before this `time`")
+	flags.StringSliceVar(&f.tags, "tag", nil, "only executions with this `tag` (repeated: with all of them)")
 	flags.BoolVar(&f.pinned, "pinned", false, "only executions that are pinned")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "ids alone")
 	cmd.MarkFlagsMutuallyExclusive("agent", "agent-type")
@@ -110,11 +112,11 @@ func (f *psFlags) ended() bool { return f.all || f.since != "" || f.until != "" 
 
 // chosen says whether anything but -a narrows the list.
 func (f *psFlags) chosen() bool {
-	return f.agent != "" || f.pinned || f.since != "" || f.until != "" || len(f.status) > 0
+	return f.agent != "" || len(f.tags) > 0 || f.pinned || f.since != "" || f.until != "" || len(f.status) > 0
 }
 
 func (f *psFlags) filter(now time.Time) (filter client.Filter, err error) {
-	filter.AgentType = f.agent
+	filter.AgentType, filter.Tags = f.agent, f.tags
 	if f.pinned {
 		filter.Pinned = new(true)
 	}

@@ -31,6 +31,7 @@ type runFlags struct {
 	raw        bool
 	quiet      bool
 	timestamps bool
+	tags       []string
 }
 
 func (c *command) runCommand() *cobra.Command {
@@ -71,6 +72,8 @@ func (f *runFlags) register(c *command, cmd *cobra.Command) {
 	flags.StringArrayVarP(&f.config, "config", "c", nil, "a parameter, `key=value`, key=@file or key=- (repeatable)")
 	_ = flags.SetAnnotation("config", noTwin, []string{"true"})
 	flags.StringVar(&f.agents, "agents", "", "`directory` with agent definitions, when a server is started for this")
+	flags.StringSliceVar(&f.tags, "tag", nil, "`tag` beside the agent's own, by which the execution is found (repeatable)")
+	_ = flags.SetAnnotation("tag", noTwin, []string{"true"})
 	flags.StringVar(&f.key, "idempotency-key", "", "`key` with which the same run is started once however often it is asked for")
 	flags.BoolVarP(&f.detach, "detach", "d", false, "print the execution's id and leave it running")
 	flags.BoolVar(&f.raw, "raw", false, "the agent's bytes as they are, escape sequences too")
@@ -219,6 +222,9 @@ func (r *following) withoutDefinitions(err error) error {
 // create makes an execution.
 func create(ctx context.Context, cl *client.Client, agent string, config json.RawMessage, f *runFlags) (protocol.Record, error) {
 	var options []client.ExecuteOption
+	if len(f.tags) > 0 {
+		options = append(options, client.WithTags(f.tags...))
+	}
 	if f.key != "" {
 		options = append(options, client.WithIdempotencyKey(f.key))
 	}

@@ -21,6 +21,7 @@ const (
 type Filter struct {
 	Status    []execution.Status // any of these; empty: any
 	AgentType string
+	Tags      []string  // all of these
 	Since     time.Time // queued then or later; zero: open
 	Until     time.Time // queued before; zero: open
 	Pinned    *bool     // only those that are pinned, or that are not; nil: either
@@ -114,6 +115,9 @@ func (f *Filter) where(after string) (conditions []string, args []any) {
 	}
 	if f.AgentType != "" {
 		add("agent = ?", f.AgentType)
+	}
+	for _, tag := range f.Tags {
+		add("instr(tags, ?) > 0", tagText([]string{tag}))
 	}
 	if after != "" {
 		add("id < ?", after)

@@ -57,6 +57,31 @@ func TestList(t *testing.T) {
 		}
 	})
 
+	t.Run("by_tags", func(t *testing.T) {
+		t.Parallel()
+		x := newIndex(t)
+		tagged := func(n int, tags ...string) execution.Record {
+			rec := record(n, "a", execution.Completed)
+			rec.Tags = tags
+			return rec
+		}
+		put(t, x, tagged(1), tagged(2, "nightly"), tagged(3, "nightly", "repo"), tagged(4, "night"))
+		for _, tt := range []struct {
+			tags []string
+			want []string
+		}{
+			{[]string{"nightly"}, []string{id(3), id(2)}}, {[]string{"repo", "nightly"}, []string{id(3)}},
+			{[]string{"night"}, []string{id(4)}}, {[]string{"Nightly"}, []string{}}, {[]string{"rep"}, []string{}},
+		} {
+			if got := ids(t, x, index.Filter{Tags: tt.tags}); !slices.Equal(got, tt.want) {
+				t.Errorf("%v lists %v, want %v", tt.tags, got, tt.want)
+			}
+		}
+		if got := ids(t, x, index.Filter{Query: "#NIGHTLY"}); !slices.Equal(got, []string{id(3), id(2)}) {
+			t.Errorf("the text #NIGHTLY finds %v", got)
+		}
+	})
+
 	t.Run("a_page_is_fifty_unless_said", func(t *testing.T) {
 		t.Parallel()
 		x := newIndex(t)

@@ -15,12 +15,12 @@ import (
 )
 
 const upsert = `
-INSERT INTO executions(id, agent, status, queued_at, ended_at, pinned, logs_removed, cost, estimated, input, output, cache_read, cache_write, search, record)
-VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO executions(id, agent, status, queued_at, ended_at, pinned, logs_removed, cost, estimated, input, output, cache_read, cache_write, tags, parent, search, record)
+VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT(id) DO UPDATE SET agent = excluded.agent, status = excluded.status, queued_at = excluded.queued_at,
 	ended_at = excluded.ended_at, pinned = excluded.pinned, logs_removed = excluded.logs_removed,
 	cost = excluded.cost, estimated = excluded.estimated, input = excluded.input, output = excluded.output,
-	cache_read = excluded.cache_read, cache_write = excluded.cache_write, search = excluded.search, record = excluded.record`
+	cache_read = excluded.cache_read, cache_write = excluded.cache_write, tags = excluded.tags, parent = excluded.parent, search = excluded.search, record = excluded.record`
 
 // Put stores records, all or none, over what was known of the same executions.
 func (x *Index) Put(ctx context.Context, records []execution.Record) error {
@@ -106,7 +106,7 @@ func putAll(ctx context.Context, tx *sql.Tx, records []execution.Record) error {
 		}
 		_, err = statement.ExecContext(ctx, r.ExecutionID, r.AgentType, string(r.Status), r.QueuedAt.UnixMilli(),
 			endedAt(&r), r.Pinned, r.LogsRemovedAt != nil, r.Cost, r.CostEstimated, tokens.Input, tokens.Output, tokens.CacheRead, tokens.CacheWrite,
-			searchText(&r), string(text))
+			tagText(r.Tags), parentOf(&r), searchText(&r), string(text))
 		if err != nil {
 			return err
 		}
@@ -124,9 +124,27 @@ func endedAt(r *execution.Record) int64 {
 // fieldSeparator keeps a text filter from finding the end of one thing and the beginning of the next.
 const fieldSeparator = "\x1f"
 
+// tagText is what a filter for a tag looks in: each tag between separators.
+func tagText(tags []string) string {
+	if len(tags) == 0 {
+		return ""
+	}
+	return fieldSeparator + strings.Join(tags, fieldSeparator) + fieldSeparator
+}
+
+func parentOf(r *execution.Record) string {
+	if r.Parent == nil {
+		return ""
+	}
+	return r.Parent.ExecutionID
+}
+
 // searchText is what a text filter looks in, lower case.
 func searchText(r *execution.Record) string {
 	lines := []string{r.ExecutionID, r.AgentType, r.Reason, r.Error, r.ProgressMessage}
+	for _, tag := range r.Tags {
+		lines = append(lines, "#"+tag)
+	}
 	var config any
 	if len(r.Config) > 0 && json.Unmarshal(r.Config, &config) == nil {
 		lines = appendParameters(lines, "", config)

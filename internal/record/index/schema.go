@@ -15,7 +15,7 @@ import (
 
 // schemaVersion is kept in the file's user_version. A file of any other version is rebuilt, never
 // migrated: the journals hold everything.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // The columns are what lists filter, sort and sum by; record is the whole record as JSON. It comes
 // last so that scans over the others need not touch its pages. Ids sort by creation.
@@ -34,6 +34,8 @@ CREATE TABLE executions (
 	output         INTEGER NOT NULL,
 	cache_read     INTEGER NOT NULL,
 	cache_write    INTEGER NOT NULL,
+	tags           TEXT NOT NULL,    -- each between separators; empty when there are none
+	parent         TEXT NOT NULL,    -- id of the execution it came from; empty when none
 	search         TEXT NOT NULL,    -- lower case; what a text filter looks in
 	record         TEXT NOT NULL
 );
@@ -42,6 +44,7 @@ CREATE INDEX executions_by_agent ON executions(agent, id, queued_at);
 CREATE INDEX executions_by_agent_status ON executions(agent, status, id, queued_at);
 CREATE INDEX executions_by_time ON executions(queued_at, agent, cost, estimated, input, output, cache_read, cache_write); -- all that costs need
 CREATE INDEX executions_by_end ON executions(ended_at, id, agent, logs_removed) WHERE ended_at > 0 AND pinned = 0; -- all that retention needs
+CREATE INDEX executions_by_parent ON executions(parent, id) WHERE parent <> '';
 CREATE INDEX executions_pinned ON executions(id) WHERE pinned = 1;
 CREATE TABLE claims (
 	user         TEXT NOT NULL,
@@ -160,7 +163,7 @@ func prepareSchema(db *sql.DB) error {
 		return &unusableError{fmt.Errorf("it has version %d, this program writes version %d", version, schemaVersion)}
 	}
 	for _, query := range []string{
-		`SELECT id, agent, status, queued_at, ended_at, pinned, logs_removed, cost, estimated, input, output, cache_read, cache_write, search, record FROM executions LIMIT 1`,
+		`SELECT id, agent, status, queued_at, ended_at, pinned, logs_removed, cost, estimated, input, output, cache_read, cache_write, tags, parent, search, record FROM executions LIMIT 1`,
 		`SELECT user, key, request, execution_id FROM claims LIMIT 1`,
 		`SELECT name, value FROM state LIMIT 1`,
 	} {

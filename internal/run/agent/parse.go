@@ -37,6 +37,7 @@ func fields() []field {
 		list = append(list, field{k.Name, func(p *parser, n *yaml.Node) { p.readKind(k, n) }})
 	}
 	return append(list, []field{
+		{"tags", (*parser).readTags},
 		{"parameters", func(p *parser, n *yaml.Node) { p.parameters = n }},
 		{"env", (*parser).readEnv},
 		{"workdir", (*parser).readWorkdir},

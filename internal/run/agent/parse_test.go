@@ -13,6 +13,7 @@ import (
 
 const diskReport = `name: disk-report            # [a-z0-9-]{1,63}
 title: Disk report
+tags: [nightly, repo]
 description: Shows how full each disk is.
 command: [df, -h, "{{path}}"]
 parameters:
@@ -44,7 +45,7 @@ func TestParse_every_field(t *testing.T) {
 	t.Parallel()
 	got := mustParse(t, diskReport)
 	want := &Definition{
-		Name: "disk-report", Title: "Disk report", Description: "Shows how full each disk is.",
+		Name: "disk-report", Title: "Disk report", Description: "Shows how full each disk is.", Tags: []string{"nightly", "repo"},
 		Kind: "command", Runs: []any{"df", "-h", "{{path}}"},
 		Parameters: json.RawMessage(`{"type":"object","properties":{"path":{"type":"string","default":"/"}},"additionalProperties":false}`),
 		Env:        map[string]string{"LANG": "C", "PORT": "8080", "DEBUG": "true"},
@@ -191,6 +192,10 @@ var wrong = []struct {
 	{"mask an expression", "name: a\ncommand: [a]\nmask: [{regex: 'a*'}]\n", []string{"3:8 mask.0: must be a text"}, true},
 	{"mask a broken pattern", "name: a\ncommand: [a]\nmask: [{pattern: 'a('}]\n", []string{"3:18 mask.0.pattern: error parsing regexp: missing closing )"}, false},
 	{"mask a pattern of nothing", "name: a\ncommand: [a]\nmask: [{pattern: 'a*'}]\n", []string{"3:18 mask.0.pattern: matches the empty text"}, false},
+
+	{"tags a text", "name: a\ncommand: [a]\ntags: nightly\n", []string{"3:7 tags: must be a list of texts"}, true},
+	{"a tag with a space", "name: a\ncommand: [a]\ntags: [ok, a b]\n", []string{`3:12 tags.1: "a b" can't be a tag`}, true},
+	{"a tag twice", "name: a\ncommand: [a]\ntags: [a, a]\n", []string{"3:11 tags.1: a is given twice"}, true},
 
 	{"parameters a list", "name: a\ncommand: [a]\nparameters: [path]\n", []string{"3:13 parameters: must be a JSON Schema object"}, true},
 	{"parameters another type", "name: a\ncommand: [a]\nparameters: {type: array}\n", []string{"3:20 parameters.type: must be object"}, true},

@@ -80,7 +80,7 @@ func (s *Supervisor) executeOnce(ctx context.Context, request Request) (rec exec
 func requestHash(request Request) string {
 	config := canonical(request.Config)
 	h := sha256.New()
-	for _, part := range []string{request.AgentType, string(config)} {
+	for _, part := range append([]string{request.AgentType, string(config)}, request.Tags...) {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}

@@ -21,6 +21,7 @@ import (
 type Request struct {
 	AgentType      string
 	Config         json.RawMessage // parameters; nothing, null and {} are the same
+	Tags           []string        // beside the definition's own
 	IdempotencyKey string          // empty: none. The same user's same key gives the same execution
 	Trigger        execution.Trigger
 
@@ -54,6 +55,12 @@ func (s *Supervisor) accept(ctx context.Context, request Request, claim *index.C
 	definition, invocation, err := s.resolve(request)
 	if err != nil {
 		return execution.Record{}, err
+	}
+	if request.Tags, err = agent.MergeTags(definition.Tags, request.Tags); err != nil {
+		message := err.Error()
+		return execution.Record{}, fault.New(protocol.BadRequest, "tags: %s", message).With(struct {
+			Fields []agent.FieldError `json:"fields"`
+		}{[]agent.FieldError{{Field: "tags", Message: message}}})
 	}
 	s.mu.Lock()
 	admitted := s.queue.admit(definition.Name, s.options.MaxQueued)
@@ -163,7 +170,7 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 	trigger := request.Trigger
 	line, at, err := appendEvent(w, &execution.Event{
 		Type: execution.TypeQueued, ExecutionID: id, Timestamp: execution.At(now),
-		AgentType: d.Name, Config: config, Trigger: &trigger,
+		AgentType: d.Name, Config: config, Trigger: &trigger, Tags: request.Tags,
 	})
 	if err != nil {
 		return nil, err

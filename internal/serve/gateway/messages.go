@@ -215,7 +215,7 @@ func (l *live) execute(ctx context.Context, c caller, to receiver, req *protocol
 		return fault.New(protocol.BadRequest, `onDisconnect must be "continue" or "cancel", not %.40q`, req.OnDisconnect)
 	}
 	rec, existing, err := l.executions.Execute(ctx, supervisor.Request{
-		AgentType: req.AgentType, Config: req.Config, IdempotencyKey: req.IdempotencyKey,
+		AgentType: req.AgentType, Config: req.Config, Tags: req.Tags, IdempotencyKey: req.IdempotencyKey,
 		Trigger:       execution.Trigger{Kind: c.trigger, User: c.principal.ID},
 		EndWithCaller: req.OnDisconnect == "cancel",
 	})

@@ -33,6 +33,7 @@ type AgentView struct {
 	Name          string          `json:"name" pattern:"^[a-z0-9-]{1,63}$"`
 	Title         string          `json:"title"`
 	Description   string          `json:"description,omitempty"`
+	Tags          []string        `json:"tags,omitempty" doc:"Of each of its executions."`
 	Driver        string          `json:"driver" doc:"The kind of agent, as command or claude: the key of the definition that says what is run. The answer has that key beside these, secrets masked."`
 	DriverTitle   string          `json:"driverTitle" doc:"The kind for people, as Claude Code."`
 	Runs          []kind.Row      `json:"runs" nullable:"false" doc:"What is run, for people. Secrets masked."`

@@ -35,9 +35,10 @@ func (config) Schema(huma.Registry) *huma.Schema {
 type createRequest struct {
 	IdempotencyKey string `header:"Idempotency-Key" doc:"The same as idempotencyKey."`
 	Body           struct {
-		AgentType      string `json:"agentType" minLength:"1" doc:"The agent's name."`
-		Config         config `json:"config,omitempty"`
-		IdempotencyKey string `json:"idempotencyKey,omitempty" doc:"Whoever sends the same request again with the same key gets the execution of the first time."`
+		AgentType      string   `json:"agentType" minLength:"1" doc:"The agent's name."`
+		Config         config   `json:"config,omitempty"`
+		Tags           []string `json:"tags,omitempty" doc:"Beside the agent's own: letters, digits and -_.:/@, 64 at most each."`
+		IdempotencyKey string   `json:"idempotencyKey,omitempty" doc:"Whoever sends the same request again with the same key gets the execution of the first time."`
 	}
 }
 
@@ -63,6 +64,7 @@ type cancelRequest struct {
 type listQuery struct {
 	Status    []string `query:"status,explode" doc:"Only those that stand so: queued, running, cancelling, completed, failed, cancelled. Repeated, or with commas."`
 	AgentType string   `query:"agentType" doc:"Only those of this agent."`
+	Tags      []string `query:"tag,explode" doc:"Only those with this tag; repeated, with all of them."`
 	Since     string   `query:"since" doc:"Only those queued then or later (RFC 3339)."`
 	Until     string   `query:"until" doc:"Only those queued before (RFC 3339)."`
 	Pinned    string   `query:"pinned" enum:"true,false" doc:"Only those that are pinned, or that are not."`
@@ -139,7 +141,7 @@ func (g *Gateway) createExecution(ctx context.Context, in *createRequest) (*crea
 	}
 	p := principalOf(ctx)
 	rec, existing, err := g.opts.Supervisor.Execute(ctx, supervisor.Request{
-		AgentType: in.Body.AgentType, Config: json.RawMessage(in.Body.Config), IdempotencyKey: key,
+		AgentType: in.Body.AgentType, Config: json.RawMessage(in.Body.Config), Tags: in.Body.Tags, IdempotencyKey: key,
 		Trigger: execution.Trigger{Kind: restTrigger(ctx, p), User: p.ID},
 	})
 	g.auditREST(ctx, p, audit.Entry{Action: "execution.create", Target: rec.ExecutionID, Detail: "agent " + quoted(in.Body.AgentType)}, err)
@@ -187,7 +189,7 @@ func (g *Gateway) pinExecution(ctx context.Context, id string, pinned bool) (*re
 }
 
 func (g *Gateway) listExecutions(ctx context.Context, in *listQuery) (*listAnswer, error) {
-	filter := index.Filter{AgentType: in.AgentType, Query: in.Query, Cursor: in.Cursor, Count: in.Count}
+	filter := index.Filter{AgentType: in.AgentType, Query: in.Query, Cursor: in.Cursor, Count: in.Count, Tags: in.Tags}
 	for _, entry := range in.Status {
 		for _, name := range strings.Split(entry, ",") {
 			status := execution.Status(strings.TrimSpace(name))

@@ -8,6 +8,7 @@ import {
   quote,
   useLogStream,
 } from "@claudeops/react";
+import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useAgents } from "../lib/queries.ts";
 import { costOf, failure } from "../lib/words.ts";
@@ -40,6 +41,15 @@ export function ExecutionDetails({ record, onLine }: DetailsProps): ReactNode {
           <h2>Run</h2>
         </div>
         <dl className="facts">
+          {record.tags && record.tags.length > 0 && (
+            <Fact name="Tags">
+              {record.tags.map((tag) => (
+                <Link key={tag} to="/executions" search={{ q: `#${tag}` }} className="mr-2 text-accent">
+                  #{tag}
+                </Link>
+              ))}
+            </Fact>
+          )}
           {record.exitCode !== undefined && <Fact name="Exit">{record.exitCode}</Fact>}
           {record.signal && <Fact name="Signal">{record.signal}</Fact>}
           {record.model && <Fact name="Model">{record.model}</Fact>}

@@ -71,7 +71,9 @@ export interface ExecutionsQuery {
   readonly until?: string | Date;
   /** Only those that retention leaves alone, or that it does not. */
   readonly pinned?: boolean;
-  /** Free text. */
+  /** Only those with all of these tags. */
+  readonly tag?: string | readonly string[];
+  /** Free text; `#nightly` finds a tag. */
   readonly q?: string;
   readonly limit?: number;
   /** A page's `next`. */

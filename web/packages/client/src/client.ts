@@ -185,7 +185,7 @@ export class Client implements Connection {
   }
 
   async execute(request: ExecuteRequest, options: RequestOptions = {}): Promise<ExecuteResult> {
-    const { agentType, config, onDisconnect, idempotencyKey = newKey() } = request;
+    const { agentType, config, tags, onDisconnect, idempotencyKey = newKey() } = request;
     const ack = await this.request(
       {
         type: "agent:execute",
@@ -193,6 +193,7 @@ export class Client implements Connection {
         idempotencyKey,
         subscribe: false,
         ...(config === undefined ? {} : { config }),
+        ...(tags === undefined ? {} : { tags }),
         ...(onDisconnect === undefined ? {} : { onDisconnect }),
       },
       options,

@@ -29,6 +29,8 @@ export interface ExecuteRequest {
   readonly agentType: string;
   /** Its parameters; checked by the server against the agent's schema. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Tags beside the agent's own, by which the execution can be found. */
+  readonly tags?: readonly string[];
   /**
    * The same key gives the same execution, however often it is sent. Default: a fresh one for every
    * call, so that a request repeated after a lost connection does not run twice.

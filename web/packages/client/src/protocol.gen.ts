@@ -827,6 +827,8 @@ export interface AgentExecuteMessage {
   readonly id?: string;
   readonly agentType: string;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** beside the agent's own */
+  readonly tags?: readonly string[];
   readonly idempotencyKey?: string;
   /** default true */
   readonly subscribe?: boolean;
