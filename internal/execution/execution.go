@@ -6,16 +6,17 @@ import "github.com/claudeops/claudeops/protocol"
 
 // The types that describe an execution.
 type (
-	Event   = protocol.Event
-	Record  = protocol.Record
-	Status  = protocol.Status
-	Reason  = protocol.Reason
-	Cursor  = protocol.Cursor
-	Trigger = protocol.Trigger
-	Tokens  = protocol.Tokens
-	Level   = protocol.Level
-	Stream  = protocol.Stream
-	Time    = protocol.Time
+	Event    = protocol.Event
+	Record   = protocol.Record
+	Status   = protocol.Status
+	Reason   = protocol.Reason
+	Cursor   = protocol.Cursor
+	Trigger  = protocol.Trigger
+	Tokens   = protocol.Tokens
+	Survivor = protocol.Survivor
+	Level    = protocol.Level
+	Stream   = protocol.Stream
+	Time     = protocol.Time
 )
 
 // The types of journaled events.

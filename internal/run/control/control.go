@@ -6,7 +6,8 @@ package control
 
 // Names in the directory of one execution that server and runner share.
 const (
-	SpecFile   = "spec.json"   // what the runner is to do
-	SocketFile = "runner.sock" // where the runner can be reached
-	LogFile    = "runner.log"  // the runner's standard error
+	SpecFile   = "spec.json"        // what the runner is to do
+	SocketFile = "runner.sock"      // where the runner can be reached
+	LogFile    = "runner.log"       // the runner's standard error
+	TraceFile  = "processes.ndjson" // the agent's processes that the runner has seen, see process.Trace
 )

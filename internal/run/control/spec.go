@@ -27,6 +27,7 @@ type Spec struct {
 	IdleTimeout  time.Duration   `json:"idleTimeout,omitempty"`  // without output; 0 is none
 	StopSignal   string          `json:"stopSignal,omitempty"`   // "SIGTERM" when empty
 	StopGrace    time.Duration   `json:"stopGrace,omitempty"`    // from the stop signal to SIGKILL; 0 is DefaultStopGrace, negative is none
+	StopTo       string          `json:"stopTo,omitempty"`       // who gets the stop signal: StopTree (when empty) or StopMain
 	MaxOutput    int64           `json:"maxOutput,omitempty"`    // bytes of output that are recorded; 0 is no limit
 	Secrets      []string        `json:"secrets,omitempty"`      // literal values, masked wherever the runner writes
 	Warnings     []string        `json:"warnings,omitempty"`     // log lines of level warn, right after the start
@@ -42,6 +43,12 @@ const (
 	DefaultStopGrace    = 10 * time.Second
 	DefaultSyncInterval = time.Second
 	DefaultStopSignal   = "SIGTERM"
+)
+
+// Who gets the stop signal. It is sent once; after the grace everything is killed.
+const (
+	StopTree = "tree" // every process that is alive at that moment
+	StopMain = "main" // the main process, which sees to the others
 )
 
 // WriteSpec stores spec in the execution's directory, whole or not at all.
@@ -84,6 +91,13 @@ func ReadSpec(dir string) (*Spec, error) {
 	}
 	if unix.SignalNum(spec.StopSignal) == 0 {
 		return nil, fmt.Errorf("read %s: %q is no signal of this system; write it as SIGTERM, SIGINT …", SpecFile, spec.StopSignal)
+	}
+	switch spec.StopTo {
+	case "":
+		spec.StopTo = StopTree
+	case StopTree, StopMain:
+	default:
+		return nil, fmt.Errorf("read %s: the stop signal can't go to %q; it goes to %s or %s", SpecFile, spec.StopTo, StopTree, StopMain)
 	}
 	if spec.StopGrace == 0 {
 		spec.StopGrace = DefaultStopGrace

@@ -25,5 +25,7 @@ func (g *Group) OutOfMemory() (uint64, bool) { return 0, false }
 func (g *Group) each(func(Info)) error { return nil }
 func (g *Group) kill(func(Info)) error { return nil }
 
+func (g *Group) freeze() func() { return func() {} }
+
 // Remove does nothing.
 func (g *Group) Remove() error { return nil }

@@ -196,6 +196,27 @@ func (g *Group) kill(visit func(Info)) error {
 	return nil
 }
 
+// freezeWait is how long a group may take to come to a stand; what is deep in the kernel takes longer.
+const freezeWait = 100 * time.Millisecond
+
+// freeze holds all of the group still, unseen by itself, until thaw is called.
+func (g *Group) freeze() (thaw func()) {
+	if g == nil {
+		return func() {}
+	}
+	control := filepath.Join(g.dir, "cgroup.freeze")
+	if err := os.WriteFile(control, []byte("1"), 0); err != nil {
+		return func() {}
+	}
+	for since := time.Now(); time.Since(since) < freezeWait; time.Sleep(time.Millisecond) {
+		b, err := os.ReadFile(filepath.Join(g.dir, "cgroup.events"))
+		if frozen, _ := Counter(b, "frozen"); err != nil || frozen == 1 {
+			break
+		}
+	}
+	return func() { _ = os.WriteFile(control, []byte("0"), 0) }
+}
+
 // Remove takes the group away, with those that were made inside it. All of it must be dead.
 func (g *Group) Remove() error {
 	if g == nil {

@@ -14,7 +14,7 @@ func TestParseStat(t *testing.T) {
 	const rest = " S 10 20 30 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 123 456 18446744073709551615\n"
 	for _, name := range []string{"sh", "a b", "(sd-pam)", "a) R 1 1 1", "", ")", "x\ny"} {
 		info, err := parseStat([]byte(fmt.Sprintf("42 (%s)%s", name, rest)))
-		if err != nil || info != (Info{ID: ID{PID: 42, Start: 98765}, PPID: 10, PGID: 20, SID: 30, State: 'S', Name: name}) {
+		if err != nil || info != (Info{ID: ID{PID: 42, Start: 98765}, PPID: 10, PGID: 20, SID: 30, State: 'S', Name: name, threads: 1}) {
 			t.Errorf("%q: %+v, %v", name, info, err)
 		}
 	}

@@ -30,10 +30,15 @@ type Info struct {
 	PPID, PGID, SID int
 	State           byte   // 'R', 'S', 'D', 'T', 'Z' … as ps shows it
 	Name            string // at most 15 bytes, what the process calls itself
+
+	threads int // not waited for; 0 where it is not known
 }
 
-// dead reports whether nothing of the process runs any more, though it has not been waited for.
-func (i *Info) dead() bool { return i.State == 'Z' || i.State == 'X' || i.State == 'x' }
+// dead reports whether nothing of the process runs any more, though it has not been waited for. A
+// process whose first thread has ended is shown as a zombie while its other threads run on.
+func (i *Info) dead() bool {
+	return (i.State == 'Z' && i.threads <= 1) || i.State == 'X' || i.State == 'x'
+}
 
 // Self names the calling process.
 func Self() (ID, error) { return Find(os.Getpid()) }

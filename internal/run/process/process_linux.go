@@ -95,7 +95,7 @@ func parseStat(b []byte) (Info, error) {
 		}
 		var v uint64
 		switch field + 1 {
-		case 4, 5, 6, 22:
+		case 4, 5, 6, 20, 22:
 			if v, ok = number(bytes.TrimPrefix(word, []byte("-"))); !ok {
 				return Info{}, fmt.Errorf("read process: unexpected stat line %q", b)
 			}
@@ -107,6 +107,8 @@ func parseStat(b []byte) (Info, error) {
 			info.PGID = int(v)
 		case 6:
 			info.SID = int(v)
+		case 20:
+			info.threads = int(v)
 		case 22:
 			info.Start = v
 			return info, nil

@@ -137,6 +137,17 @@ var agents = map[string]func(args []string){
 		fmt.Println("before")
 		start(nil, os.Environ(), "writer")
 	},
+	// mutechild: ends, and leaves a deaf process behind that has closed its outputs
+	"mutechild": func([]string) {
+		start(nil, os.Environ(), "mutedeaf")
+		time.Sleep(200 * time.Millisecond)
+	},
+	"mutedeaf": func([]string) {
+		signal.Ignore(syscall.SIGTERM)
+		_ = syscall.Close(1)
+		_ = syscall.Close(2)
+		time.Sleep(time.Hour)
+	},
 	"writer": func([]string) {
 		signal.Ignore(syscall.SIGTERM)
 		for i := 0; ; i++ {

@@ -28,9 +28,6 @@ func shrinkPipe(int) {}
 
 func agentAttr(int) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-// There are no subreapers here: orphans are found by session, process group and environment.
-func becomeSubreaper() error { return nil }
-
 func keepDescriptors() {
 	for fd := 3; fd < 256; fd++ {
 		unix.CloseOnExec(fd)

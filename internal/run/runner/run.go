@@ -40,6 +40,8 @@ type run struct {
 	tree     *process.Tree
 	child    *child
 	memory   *memoryWatch
+	seen     *sightings
+	drained  chan struct{} // closed when both outputs are at their end
 
 	began    time.Time
 	lastByte atomic.Int64 // when the agent last wrote, nanoseconds after began
@@ -76,7 +78,7 @@ func runOne(spec *control.Spec, dir string, writer journal.Writer, drv driver.Dr
 	// SIGHUP is caught so that it is not inherited ignored by the agent.
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	defer signal.Stop(signals)
-	if err := becomeSubreaper(); err != nil {
+	if err := process.BecomeReaper(); err != nil {
 		return ExitFailed, fmt.Errorf("become the reaper of what the agent starts: %w", err)
 	}
 	if err := r.prepare(); err != nil {
@@ -132,6 +134,7 @@ func (r *run) cleanUp() {
 		removeTree(r.workspace),
 		removeTree(r.result),
 		removeTree(filepath.Join(r.dir, control.SpecFile)),
+		removeTree(filepath.Join(r.dir, control.TraceFile)),
 	} {
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "clean up: %v\n", err)
@@ -202,28 +205,46 @@ func (r *run) attempt(drv driver.Driver, agentMask int, signals <-chan os.Signal
 		r.hurry(signals, nil)
 		return r.failed(execution.ReasonSpawnFailed, fmt.Sprintf("%v: %v", errNotStarted, err))
 	}
-	var readers sync.WaitGroup
+	r.seen = startSightings(r.spec.ExecutionID, r.dir, r.group)
+	defer r.seen.stop()
 	streams, err := r.streams(p)
 	if err != nil {
 		// No memory even for a buffer: what was started is ended again.
 		r.request(stop{hasOutcome: true, outcome: driver.Outcome{Failed: true, Reason: execution.ReasonSpawnFailed, Error: err.Error()}})
 	}
-	for _, s := range streams {
-		readers.Go(s.run)
-	}
-	why, status := r.watch(signals)
-	r.hurry(signals, why)
+	r.read(streams)
+	w := r.watch(signals)
+	r.hurry(signals, w.why)
 
 	r.allGone.Store(true)
 	_ = p.stdout.ours.SetReadDeadline(time.Unix(1, 0))
 	_ = p.stderr.ours.SetReadDeadline(time.Unix(1, 0))
-	readers.Wait()
+	<-r.drained
 	r.asides.Wait()
 	p.closeOurs()
-	last := r.verdict(why, status)
+	last := r.verdict(w.why, w.status)
+	for i := range w.survivors {
+		last.Survivors = append(last.Survivors, execution.Survivor{PID: w.survivors[i].PID, Command: r.masker.String(w.survivors[i].Command())})
+	}
 	r.session.stop()
-	r.child.wg.Wait()
+	if len(w.survivors) == 0 {
+		r.child.wg.Wait()
+	}
 	return last
+}
+
+// read has the outputs read to their end.
+func (r *run) read(streams []*stream) {
+	r.drained = make(chan struct{})
+	var readers sync.WaitGroup
+	for _, s := range streams {
+		s.sightings = r.seen
+		readers.Go(s.run)
+	}
+	go func() { // ends with the streams, which attempt waits for
+		readers.Wait()
+		close(r.drained)
+	}()
 }
 
 // shutdownWait is how long the end of an execution may wait for room on the disk when the machine

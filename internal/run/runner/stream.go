@@ -38,6 +38,9 @@ type stream struct {
 	began    time.Time
 	gone     *atomic.Bool // no process is left that could write
 
+	sightings *sightings
+	sighted   time.Duration // when it was last told that something came, after began
+
 	window  []byte // read and not recorded: the start of a line
 	scanned int    // bytes of window known to hold no newline
 	region  region
@@ -78,7 +81,12 @@ func (s *stream) run() {
 	for {
 		n, err := s.read()
 		if n > 0 {
-			s.lastByte.Store(int64(time.Since(s.began)))
+			now := time.Since(s.began)
+			s.lastByte.Store(int64(now))
+			if s.sightings != nil && now-s.sighted > busySighting {
+				s.sighted = now
+				s.sightings.written()
+			}
 		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
