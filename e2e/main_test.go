@@ -36,6 +36,9 @@ func run(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // some tests run the program as another user
+		return 1, err
+	}
 	binary, testAgent = filepath.Join(dir, "claudeops"), filepath.Join(dir, "testagent")
 	for out, pkg := range map[string]string{binary: "github.com/claudeops/claudeops/cmd/claudeops", testAgent: "github.com/claudeops/claudeops/internal/testagent"} {
 		cmd := exec.Command("go", "build", "-trimpath", "-o", out, pkg)

@@ -29,6 +29,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/search"
 	"github.com/claudeops/claudeops/internal/run/agent"
 	"github.com/claudeops/claudeops/internal/run/pricing"
+	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/serve/gateway"
 	"github.com/claudeops/claudeops/internal/serve/mcp"
@@ -260,7 +261,15 @@ func (a *App) Ready() bool { return a.supervisor.Ready() }
 // is not nil, is called once executions are accepted. Run may be called once.
 func (a *App) Run(ctx context.Context, ready func()) error {
 	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+	var adopting sync.WaitGroup
+	defer func() {
+		stop(nil)
+		adopting.Wait()
+	}()
+	if err := process.BecomeReaper(); err != nil {
+		a.log.Warn("orphans of runners that die go elsewhere", "error", err)
+	}
+	adopting.Go(func() { process.Adopt(ctx) })
 	serving := make(chan error, 1)
 	go func() {
 		err := a.server.Serve(a.listener)

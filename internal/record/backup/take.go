@@ -404,7 +404,7 @@ func (t *taker) sound(e *Execution) bool {
 // leftOut are files of executions and of the data directory that say something of processes, sessions
 // or progress that a copy has no part in, or that are made anew from the rest.
 var leftOut = []string{
-	"lock", "spec.json", "spawned.json", "cancel.json", "caller.json",
+	"lock", "spec.json", "processes.ndjson", "spawned.json", "cancel.json", "caller.json",
 	"format", "server.json", "sessions.json", "restoring", "upgrade.json",
 }
 

@@ -38,12 +38,10 @@ const (
 )
 
 // Adopt waits for the orphans that become children of this process, so that no zombie stays of them,
-// until ctx ends: they come from runners that were killed, and from all over where this process is
-// the first of its container (PID 1). It never waits for a process that this one has started.
-func Adopt(ctx context.Context) error {
-	if err := BecomeReaper(); err != nil {
-		return err
-	}
+// until ctx ends: they come from runners that were killed (see BecomeReaper), and from all over where
+// this process is the first of its container (PID 1). It does not wait for a process that this one has
+// started.
+func Adopt(ctx context.Context) {
 	ends := make(chan os.Signal, 1)
 	signal.Notify(ends, unix.SIGCHLD)
 	defer signal.Stop(ends)
@@ -64,7 +62,7 @@ func Adopt(ctx context.Context) error {
 				timer.Reset(adoptPause)
 			}
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
 }
@@ -116,23 +114,30 @@ func (a *adopter) reap(now time.Time) (left bool) {
 }
 
 // strayOrphans lists the living orphans that have come to this process since the runner was started
-// and belong to nobody that is known.
+// and belong to nobody that is known, with all that descends from them.
 func strayOrphans(lost Lost) []Info {
 	if lost.Runner.Start == 0 {
 		return nil
 	}
-	session := ownSession()
+	self, session := os.Getpid(), ownSession()
 	var stray []Info
 	env := make([]byte, 16<<10)
-	descend(os.Getpid(), func(info Info) {
-		if info.PPID != os.Getpid() || info.dead() || info.SID == session || info.Start < lost.Runner.Start || isRunner(&info) {
-			return
+	pids, _ := children(self, nil)
+	for _, pid := range pids {
+		info, err := Read(pid)
+		if err != nil || info.dead() || info.SID == session || info.Start < lost.Runner.Start || isRunner(&info) {
+			continue
 		}
-		if text, err := slurp(unix.AT_FDCWD, "/proc/"+strconv.Itoa(info.PID)+"/environ", env); err == nil && bytes.Contains(text, []byte(Marker+"=")) {
-			return // another execution's, which ends it
+		if text, err := slurp(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/environ", env); err == nil && bytes.Contains(text, []byte(Marker+"=")) {
+			continue // another execution's, which ends it
 		}
 		stray = append(stray, info)
-	})
+		descend(pid, func(info Info) {
+			if !info.dead() {
+				stray = append(stray, info)
+			}
+		})
+	}
 	return stray
 }
 

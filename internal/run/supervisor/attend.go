@@ -186,6 +186,6 @@ func (s *Supervisor) settleOrFree(l *live, reached time.Time) error {
 	if l.cancelRequested() == nil || time.Since(reached) < unreachable {
 		return nil
 	}
-	_, err = s.runners.KillMarked(s.ctx, l.id)
+	_, err = s.runners.EndLost(s.ctx, l.id, process.ID{})
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -149,7 +150,7 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 		return nil, fmt.Errorf("create the journal of %s: %w", id, err)
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	if err := s.writeSidecar(id, specName, s.newSpec(id, d, inv)); err != nil {
+	if err := s.writeSidecar(id, control.SpecFile, s.newSpec(id, d, inv)); err != nil {
 		return nil, err
 	}
 	if request.EndWithCaller {

@@ -35,7 +35,8 @@ type machine struct {
 	auto      func(r *fakeRunner)   // what a runner does by itself; nil: nothing
 	spawnErr  func(id string) error // fails a start
 	marked    map[string]int        // processes that outlive their runner
-	killErr   error                 // KillMarked fails with this
+	killErr   error                 // EndLost fails with this
+	survivors []process.Info        // what EndLost can't end
 	changed   chan struct{}         // closed and replaced when anything above changes
 	processes sync.WaitGroup
 }
@@ -363,15 +364,15 @@ func (m *machine) Begun(id string) bool {
 	return m.ran[id] > 0
 }
 
-func (m *machine) KillMarked(_ context.Context, id string) (int, error) {
+func (m *machine) EndLost(_ context.Context, id string, _ process.ID) (process.Remains, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.killErr != nil {
-		return 0, m.killErr
+		return process.Remains{}, m.killErr
 	}
 	n := m.marked[id]
 	delete(m.marked, id)
-	return n, nil
+	return process.Remains{Ended: n, Survivors: m.survivors}, nil
 }
 
 var errRefused = errors.New("connection refused")

@@ -14,6 +14,7 @@ import (
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -334,13 +335,13 @@ func (s *Supervisor) neverRan(l *live, head journal.Position) (bool, error) {
 		l.runner = start.Runner
 		return false, nil
 	}
-	specified, err := s.hasSidecar(l.id, specName)
+	specified, err := s.hasSidecar(l.id, control.SpecFile)
 	if err != nil {
 		return false, err
 	}
 	if !specified {
 		l.verdict = func(rec execution.Record) *execution.Event {
-			return failedEvent(rec, execution.ReasonSpawnFailed, "what it was to run is not stored any more: "+specName+" is missing", time.Now(), 0)
+			return failedEvent(rec, execution.ReasonSpawnFailed, "what it was to run is not stored any more: "+control.SpecFile+" is missing", time.Now(), 0)
 		}
 	}
 	return specified, nil

@@ -22,8 +22,9 @@ type Runners interface {
 	Begun(id string) bool
 	// Dial connects to the runner. It fails at once when none listens.
 	Dial(ctx context.Context, id string) (Link, error)
-	// KillMarked ends whatever carries the execution's id, until nothing of it is left.
-	KillMarked(ctx context.Context, id string) (killed int, err error)
+	// EndLost ends what is left of an execution whose runner is dead or can't be reached. runner is the
+	// zero one when nobody knows it.
+	EndLost(ctx context.Context, id string, runner process.ID) (process.Remains, error)
 }
 
 // Link is the connection to one runner.
@@ -78,8 +79,12 @@ func (p *processes) Dial(ctx context.Context, id string) (Link, error) {
 	return link, nil
 }
 
-func (p *processes) KillMarked(ctx context.Context, id string) (int, error) {
-	return process.KillMarked(ctx, id)
+func (p *processes) EndLost(ctx context.Context, id string, runner process.ID) (process.Remains, error) {
+	seen, err := process.ReadTrace(filepath.Join(p.dataDir, "executions", id, control.TraceFile))
+	if err != nil {
+		return process.Remains{}, err
+	}
+	return process.EndLost(ctx, process.Lost{ID: id, Runner: runner, Seen: seen})
 }
 
 func bootID() (string, error) { return process.BootID() }

@@ -12,6 +12,7 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/process"
 )
 
 // end appends the last event of an execution that no runner has. made is called once the journal
@@ -71,19 +72,20 @@ func (s *Supervisor) settle(l *live) error {
 	var failure error
 	settled := false
 	err := s.end(l, func(rec execution.Record) *execution.Event {
-		if start, _, err := s.readSpawned(l.id); err == nil && start.Restored != nil {
+		start, _, err := s.readSpawned(l.id)
+		if err == nil && start.Restored != nil {
 			// What carries its id on this machine belongs to the server that the backup is of.
 			settled = true
 			return s.restoredEvent(l, rec, *start.Restored)
 		}
-		killed, err := s.runners.KillMarked(s.ctx, l.id)
+		remains, err := s.runners.EndLost(s.ctx, l.id, start.Runner)
 		if err != nil {
 			// The last event may be written only when nothing of the execution is left.
 			failure = fmt.Errorf("end what is left of execution %s: %w", l.id, err)
 			return nil
 		}
 		settled = true
-		return s.lostEvent(l, rec, killed)
+		return s.lostEvent(l, rec, remains)
 	})
 	if err == nil && settled {
 		s.counted.settled.Add(1)
@@ -92,8 +94,22 @@ func (s *Supervisor) settle(l *live) error {
 }
 
 // lostEvent says how an execution ended whose runner can't say it any more.
-func (s *Supervisor) lostEvent(l *live, rec execution.Record, killed int) *execution.Event {
-	now := time.Now()
+func (s *Supervisor) lostEvent(l *live, rec execution.Record, remains process.Remains) *execution.Event {
+	e := s.lostWhy(l, rec, remains)
+	e.Survivors = survivorsOf(remains)
+	return e
+}
+
+func survivorsOf(remains process.Remains) []execution.Survivor {
+	var survivors []execution.Survivor
+	for i := range remains.Survivors {
+		survivors = append(survivors, execution.Survivor{PID: remains.Survivors[i].PID, Command: remains.Survivors[i].Command()})
+	}
+	return survivors
+}
+
+func (s *Supervisor) lostWhy(l *live, rec execution.Record, remains process.Remains) *execution.Event {
+	now, killed := time.Now(), remains.Ended
 	if request := l.cancelRequested(); request != nil {
 		return cancelledEvent(rec, request, now, killed)
 	}
@@ -107,7 +123,7 @@ func (s *Supervisor) lostEvent(l *live, rec execution.Record, killed int) *execu
 	if known && start.Boot != s.boot {
 		return failedEvent(rec, execution.ReasonHostRestarted, "the machine was restarted while the execution ran", now, killed)
 	}
-	return failedEvent(rec, execution.ReasonRunnerLost, lostMessage(killed, s.runnerLog(l.id)), now, killed)
+	return failedEvent(rec, execution.ReasonRunnerLost, lostMessage(remains, s.runnerLog(l.id)), now, killed)
 }
 
 // restoredEvent ends an execution that had not ended when the backup was taken that it is from.
@@ -148,18 +164,25 @@ func (s *Supervisor) runnerLog(id string) string {
 	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
-func lostMessage(killed int, said string) string {
+func lostMessage(remains process.Remains, said string) string {
 	died := "the runner of the execution died"
 	if said != "" {
 		died += " (its last words: " + said + ")"
 	}
-	switch killed {
-	case 0:
+	switch {
+	case len(remains.Survivors) > 0:
+		pids := make([]string, len(remains.Survivors))
+		for i, p := range remains.Survivors {
+			pids[i] = fmt.Sprint(p.PID)
+		}
+		return fmt.Sprintf("%s; %d processes it had left were ended, and %d may still run, which this server may not end or can't be sure of (pid %s)",
+			died, remains.Ended, len(pids), strings.Join(pids, ", "))
+	case remains.Ended == 0:
 		return died + "; nothing it had started was left"
-	case 1:
+	case remains.Ended == 1:
 		return died + "; the one process it had left was ended"
 	default:
-		return fmt.Sprintf("%s; the %d processes it had left were ended", died, killed)
+		return fmt.Sprintf("%s; the %d processes it had left were ended", died, remains.Ended)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/datadir"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -20,7 +21,6 @@ import (
 // What the supervisor keeps in an execution's directory, for the next server. All of it goes when
 // the execution has ended and the index knows: spec.json holds secrets.
 const (
-	specName    = "spec.json"    // what the runner is to do
 	spawnedName = "spawned.json" // a runner was about to be started, and which it became
 	cancelName  = "cancel.json"  // somebody asked for an end that is not there yet
 	callerName  = "caller.json"  // it ends when its caller stays away
@@ -155,7 +155,7 @@ func (s *Supervisor) hasSidecar(id, name string) (bool, error) {
 // clean removes what is of no use once the index knows the execution's end; the marker last, for
 // while it is there the next server looks again.
 func (s *Supervisor) clean(id string) error {
-	for _, name := range []string{specName, spawnedName, cancelName, callerName} {
+	for _, name := range []string{control.SpecFile, control.TraceFile, spawnedName, cancelName, callerName} {
 		path, err := s.sidecar(id, name)
 		if err != nil {
 			return err

@@ -56,7 +56,8 @@ type Set struct {
 	durable  atomic.Int64 // when a runner last told an event that is durable, Unix ns
 
 	started, ended                *prometheus.CounterVec
-	cost, reaped, dropped         *prometheus.CounterVec
+	cost, reaped, survivors       *prometheus.CounterVec
+	dropped                       *prometheus.CounterVec
 	queued, duration, request     *prometheus.HistogramVec
 	durableIn                     prometheus.Histogram
 	rejections, connectionsClosed *prometheus.CounterVec
@@ -86,6 +87,7 @@ func New(version string, from Sources, log *slog.Logger) *Set {
 	s.ended = counter("claudeops_executions_ended_total", "Executions that have ended. reason is why they failed, empty for the others.", "agent", "outcome", "reason")
 	s.cost = counter("claudeops_execution_cost_usd_total", "What executions that have ended have cost, in USD.", "agent")
 	s.reaped = counter("claudeops_processes_reaped_total", "Processes that were left when an agent ended and were ended then.", "agent")
+	s.survivors = counter("claudeops_processes_survived_total", "Processes that live on, or may, after the end of their execution: they could not be ended, or it is not certain whose they are.", "agent")
 	s.dropped = counter("claudeops_lines_dropped_total", "Lines past an agent's maxOutput, which were not recorded and whose loss was.", "agent")
 	s.queued = histogram("claudeops_execution_queued_seconds", "How long executions that were started had waited.", long, "agent")
 	s.duration = histogram("claudeops_execution_duration_seconds", "How long executions that have ended had run.", long, "agent")
@@ -151,6 +153,7 @@ func (s *Set) Event(_ []byte, e *execution.Event, rec execution.Record) {
 	}
 	s.cost.WithLabelValues(agent).Add(max(0, rec.Cost))
 	s.reaped.WithLabelValues(agent).Add(float64(max(0, rec.ProcessesReaped)))
+	s.survivors.WithLabelValues(agent).Add(float64(len(rec.Survivors)))
 	s.dropped.WithLabelValues(agent).Add(float64(max(0, rec.DroppedLines)))
 }
 

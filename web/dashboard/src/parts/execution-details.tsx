@@ -92,6 +92,17 @@ export function ExecutionDetails({ record, onLine }: DetailsProps): ReactNode {
                 : "none left behind"}
             </Fact>
           )}
+          {record.survivors && record.survivors.length > 0 && (
+            <Fact name="Still running">
+              <ul className="text-failed" aria-label="Processes that could not be ended">
+                {record.survivors.map(({ pid, command }) => (
+                  <li key={pid} className="font-mono text-[12.5px] wrap-anywhere">
+                    {pid} {command}
+                  </li>
+                ))}
+              </ul>
+            </Fact>
+          )}
           {record.logsRemovedAt && (
             <Fact name="Log">
               not kept since <Instant at={Date.parse(record.logsRemovedAt)} />

@@ -99,6 +99,9 @@ function ending(fields: Record<string, unknown>): string {
   if (typeof fields.processesReaped === "number" && fields.processesReaped > 0) {
     parts.push(`${formatPlural(fields.processesReaped, "process", "processes")} reaped`);
   }
+  if (Array.isArray(fields.survivors) && fields.survivors.length > 0) {
+    parts.push(`${formatPlural(fields.survivors.length, "process", "processes")} could not be ended`);
+  }
   if (typeof fields.cost === "number" && fields.cost > 0) parts.push(formatUsd(fields.cost));
   return parts.length > 0 ? ` · ${parts.join(" · ")}` : "";
 }
