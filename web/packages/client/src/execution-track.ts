@@ -407,7 +407,7 @@ function begins(start: { since: number } | { tail: number }): number {
 
 /** What an ended execution's last event said, as far as its record has it. */
 function endOf(record: ExecutionRecord): TerminalEvent {
-  const { executionId, head: seq, cost, processesReaped, result } = record;
+  const { executionId, head: seq, cost, processesReaped, survivors, result } = record;
   const common = {
     executionId,
     seq,
@@ -415,6 +415,7 @@ function endOf(record: ExecutionRecord): TerminalEvent {
     cost,
     durationMs: record.durationMs ?? 0,
     processesReaped,
+    ...(survivors === undefined ? {} : { survivors }),
     ...(result === undefined ? {} : { result }),
   };
   switch (record.status) {
