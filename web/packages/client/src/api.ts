@@ -133,14 +133,21 @@ export interface Api {
     unpin(executionId: string, options?: CallOptions): Promise<ExecutionRecord>;
     /** Events by seq, e.g. a page of a log viewer. */
     events(executionId: string, range?: EventRange, options?: CallOptions): Promise<EventPage>;
-    /** The address of the agent's own bytes (text/plain), for a download link. */
+    /**
+     * The address of the agent's own bytes (text/plain). A link to it works where {@link Api.linkable}
+     * says so; elsewhere use {@link log}.
+     */
     logUrl(executionId: string): string;
+    /** The agent's own bytes, asked for with the credential: an answer whose body can be read as it comes. */
+    log(executionId: string, options?: Pick<CallOptions, "signal">): Promise<Response>;
     /** Searches across executions, newest first. */
     search(query: AcrossQuery, options?: CallOptions): AsyncIterable<LogsMatchesMessage>;
   };
   readonly system: {
     get(options?: CallOptions): Promise<SystemStatusMessage>;
   };
+  /** Whether a browser that follows a link to this server is let in: a cookie of the page's own origin. */
+  readonly linkable: boolean;
   /** Any other path of the server, relative to its base, with the credential; gives the parsed JSON. */
   get(path: string, options?: CallOptions): Promise<unknown>;
   /** As `get`, for what changes something; the body is sent as JSON. */
@@ -201,6 +208,7 @@ export function createApi(options: ApiOptions = {}): Api {
         return { events, gaps };
       },
       logUrl: (executionId) => rest.address(path(executionId, "/log")),
+      log: (executionId, call) => rest.response(path(executionId, "/log"), call?.signal),
       async *search(query, call) {
         for await (const line of rest.lines("api/search", { ...query }, call)) {
           const message = parseMessage(line);
@@ -219,6 +227,7 @@ export function createApi(options: ApiOptions = {}): Api {
           : ({ ...status, type: "system:status" } as SystemStatusMessage);
       },
     },
+    linkable: rest.linkable,
     get: (path, call) => rest.json(path, {}, call),
     post: (path, body, call) => rest.json(path, {}, call, { method: "POST", body: body ?? {} }),
   };
@@ -255,6 +264,35 @@ class Rest {
       else search.set(name, Array.isArray(value) ? value.join(",") : String(value));
     }
     return httpAddress(this.#base, path.replace(/^\/+/, ""), search);
+  }
+
+  get linkable(): boolean {
+    return (
+      this.#authorization.credential.kind === "cookie" &&
+      typeof location !== "undefined" &&
+      location.origin === this.#base.origin
+    );
+  }
+
+  /** Asks for something that may be long: only the wait for its begin is bounded. */
+  async response(path: string, signal: AbortSignal | undefined): Promise<Response> {
+    signal?.throwIfAborted();
+    const stop = new AbortController();
+    const abort = () => stop.abort(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    const timer = setTimeout(
+      () => stop.abort(new TimeoutError(`${path} was not answered within ${this.#timeoutMs} ms`)),
+      this.#timeoutMs,
+    );
+    try {
+      return await this.#ask(this.address(path), undefined, stop.signal);
+    } catch (error) {
+      if (stop.signal.aborted) throw stop.signal.reason;
+      if (error instanceof ClaudeOpsError) throw error;
+      throw new RequestError("unavailable", `${path}: ${messageOf(error)}`, { retryable: true });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async json(path: string, query: Query, call?: CallOptions, change?: Change): Promise<unknown> {

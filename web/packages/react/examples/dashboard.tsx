@@ -21,8 +21,12 @@ export function Panel() {
   const { execute, activeExecutions, isExecuting, error } = useAgentExecution();
   const [chosen, setChosen] = useState<string | null>(null);
   const check = async () => {
-    const { executionId } = await execute({ agentType: "system-health" });
-    setChosen(executionId);
+    try {
+      const { executionId } = await execute({ agentType: "system-health" });
+      setChosen(executionId);
+    } catch {
+      // Why it was refused stands in `error`, and is shown below.
+    }
   };
   return (
     <main>

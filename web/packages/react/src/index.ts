@@ -33,15 +33,19 @@ export {
   type TimeMode,
   triggerPlace,
 } from "@claudeops/model";
+export * from "./components/agent-dashboard.js";
 export * from "./components/agent-form.js";
 export * from "./components/connection-indicator.js";
 export * from "./components/execution-control.js";
 export { LOG_SHORTCUTS } from "./components/log-keys.js";
+export type { LogLine } from "./components/log-line.js";
 export { renderText } from "./components/log-text.js";
+export { DEFAULT_LOG_TEXTS, type LogTexts } from "./components/log-texts.js";
 export * from "./components/log-viewer.js";
 export * from "./components/status-badge.js";
 export * from "./context.js";
 export * from "./hooks/use-agent-execution.js";
+export * from "./hooks/use-agents.js";
 export * from "./hooks/use-connection.js";
 export * from "./hooks/use-execution.js";
 export * from "./hooks/use-executions.js";

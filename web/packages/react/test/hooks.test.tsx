@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
-import { act, cleanup, renderHook, waitFor } from "@testing-library/react";
+import type { ConnectionPool } from "@claudeops/client";
+import { act, cleanup, render, renderHook, waitFor } from "@testing-library/react";
 import { type ReactNode, StrictMode } from "react";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ClaudeOpsProvider } from "../src/context.js";
@@ -9,7 +10,11 @@ import { useExecution } from "../src/hooks/use-execution.js";
 import { useExecutions } from "../src/hooks/use-executions.js";
 import { useLogStream } from "../src/hooks/use-log-stream.js";
 import { useSystemStatus } from "../src/hooks/use-system-status.js";
-import { newLog, newRecord, newWorld, type World } from "./fake.js";
+import { FakeConnection, newLog, newRecord, newWorld, type World } from "./fake.js";
+
+function Status() {
+  return useConnection().status;
+}
 
 function wrapperOf({ hub }: World, strict = true) {
   return ({ children }: { children: ReactNode }) => {
@@ -264,5 +269,62 @@ describe("hooks", () => {
     const silent = vi.spyOn(console, "error").mockImplementation(() => {});
     expect(() => renderHook(() => useConnection())).toThrow(/ClaudeOpsProvider/);
     silent.mockRestore();
+  });
+
+  test("useLogStream gives as long a tail as was asked for, and says when nothing streams", async () => {
+    const head = 3000;
+    const world = newWorld((path) => {
+      const { pathname, searchParams } = new URL(path, "http://fake.test");
+      if (!pathname.endsWith("/events")) return newRecord("a");
+      const since = Number(searchParams.get("since"));
+      const count = Math.min(Number(searchParams.get("limit")), head - since);
+      return Array.from({ length: count }, (_, i) => JSON.stringify(newLog("a", since + i + 1, "x"))).join(
+        "\n",
+      );
+    });
+    world.connection.set({ status: "open" });
+    const { result } = renderHook(() => useLogStream("a", { tail: 1500 }), { wrapper: wrapperOf(world) });
+    world.connection.log("a").onSubscribed?.({ from: head - 511, head });
+    world.connection
+      .log("a")
+      .onEvents(Array.from({ length: 512 }, (_, i) => newLog("a", head - 511 + i, "x")));
+    for (let i = 0; i < 6; i++) await frame();
+    expect(result.current.tail).toHaveLength(1500);
+    expect(result.current.tail[0]?.seq).toBe(1501);
+    expect(result.current.streaming).toBe(true);
+    world.connection.set({ status: "reconnecting" });
+    await frame();
+    expect(result.current.streaming).toBe(false);
+    world.connection.set({ status: "open" });
+    world.connection.log("a").onSubscribed?.({ from: head + 1, head });
+    await frame();
+    expect(result.current.streaming).toBe(true);
+  });
+
+  test("another url or token is another connection; a new function is not", async () => {
+    const seen: string[] = [];
+    const pool: ConnectionPool = {
+      size: 1,
+      acquire: (options) => {
+        seen.push(String(options?.url));
+        return { connection: new FakeConnection(), release: () => {} };
+      },
+      close() {},
+    };
+    const at = (url: string, token: string | (() => string)) => (
+      <ClaudeOpsProvider url={url} credential={{ kind: "token", token }} pool={pool}>
+        <Status />
+      </ClaudeOpsProvider>
+    );
+    const { rerender } = render(at("http://one.test", () => "a"));
+    await frame();
+    rerender(at("http://one.test", () => "b"));
+    await frame();
+    expect(seen).toEqual(["http://one.test"]);
+    rerender(at("http://two.test", () => "b"));
+    await frame();
+    rerender(at("http://two.test", "fixed"));
+    await frame();
+    expect(seen).toEqual(["http://one.test", "http://two.test", "http://two.test"]);
   });
 });

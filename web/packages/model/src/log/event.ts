@@ -41,6 +41,8 @@ export interface LogSource {
 export interface FollowListener {
   /** The first event that follows, and the last one stored now. */
   subscribed(from: number, head: number): void;
+  /** The way to the source is lost; `subscribed` says that it is there again. */
+  interrupted?(): void;
   events(events: readonly LogEvent[]): void;
   gap(gap: LogGap): void;
   /** The last event was given; nothing more will come. */

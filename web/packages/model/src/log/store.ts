@@ -58,6 +58,8 @@ export class LogStore {
   readonly #fetches = new Map<number, AbortController>();
   #failedPages = new Map<number, number>();
   #wanted: readonly number[] = [];
+  /** What each of those who look at it has asked for. */
+  readonly #wants = new Map<object, readonly number[]>();
   #state: LogState = { head: 0, streaming: false, ended: false, opening: true, error: null, version: 0 };
   #next: { -readonly [K in keyof LogState]: LogState[K] } = { ...this.#state };
   #dirty = false;
@@ -150,9 +152,15 @@ export class LogStore {
     return this.#fetches.has(index);
   }
 
-  /** Says which pages are looked at; what is not here of them is fetched, what is far from them may go. */
-  want(pages: readonly number[]): void {
-    this.#wanted = pages.filter((index) => index >= 0 && index < this.pageCount);
+  /**
+   * Says which pages are looked at; what is not here of them is fetched, what is far from them may go.
+   * `by` says who looks, where several do; an empty list says that they have gone.
+   */
+  want(pages: readonly number[], by: object = this): void {
+    if (pages.length === 0) this.#wants.delete(by);
+    else this.#wants.set(by, pages);
+    const all = new Set([...this.#wants.values()].flat());
+    this.#wanted = [...all].filter((index) => index >= 0 && index < this.pageCount).sort((a, b) => a - b);
     const first = (this.#wanted[0] ?? 0) - MAX_PAGES_PER_FETCH;
     const last = (this.#wanted.at(-1) ?? -1) + MAX_PAGES_PER_FETCH;
     // Requests for what nobody looks at any more make room for what somebody does.
@@ -205,6 +213,11 @@ export class LogStore {
         this.#next.error = null;
         this.#changed();
         this.#fetchWanted();
+      },
+      interrupted: () => {
+        if (!current()) return;
+        this.#next.streaming = false;
+        this.#changed();
       },
       events: (events) => {
         if (!current()) return;

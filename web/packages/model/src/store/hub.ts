@@ -15,6 +15,7 @@ import { ExecutionsStore } from "./executions.js";
 import { logSource } from "./log-source.js";
 import { Shelf } from "./shelf.js";
 import { SystemStore } from "./system.js";
+import { Viewers } from "./viewers.js";
 
 export interface HubOptions extends ConnectionOptions {
   /** Shares connections with others. Default: a connection of its own. */
@@ -47,6 +48,7 @@ export class Hub {
       ),
   );
   readonly #executions = new Shelf(KEPT_RECORDS, (executionId) => new ExecutionStore(this, executionId));
+  readonly #cancels = new Set<string>();
   #lease: Lease | null = null;
   #api: Api | null = null;
   #users = 0;
@@ -55,6 +57,8 @@ export class Hub {
   readonly connectionState: ConnectionStore;
   readonly executions: ExecutionsStore;
   readonly system: SystemStore;
+  /** The log viewers of the page. */
+  readonly viewers: Viewers = new Viewers();
   readonly clock: Clock = new Clock(() => this.serverNow());
 
   constructor(options: HubOptions = {}) {
@@ -99,15 +103,26 @@ export class Hub {
   /** The server's time: what began and ended there is compared with it. */
   readonly serverNow = (): number => Date.now() + this.clockOffsetMs;
 
-  /** Stops an execution: shown at once, taken back if the server refuses. */
+  /**
+   * Stops an execution: shown at once, taken back if the server refuses. Without a connection it waits
+   * for one, however long that takes: who has pressed Stop means it.
+   */
   async cancel(executionId: string, reason?: string): Promise<void> {
     this.executions.markCancelling(executionId);
+    this.#cancels.add(executionId);
     try {
-      await this.connection.cancel(executionId, reason);
+      await this.connection.cancel(executionId, reason, { timeoutMs: Number.POSITIVE_INFINITY });
     } catch (error) {
       this.executions.unmarkCancelling(executionId);
       throw error;
+    } finally {
+      this.#cancels.delete(executionId);
     }
+  }
+
+  /** Whether a stop was asked for that the server has not answered yet. */
+  isCancelPending(executionId: string): boolean {
+    return this.#cancels.has(executionId);
   }
 
   /** A provider is there. The returned function says it has gone; the last one closes the connection, a little later. */

@@ -20,7 +20,14 @@ export function logSource(connection: () => Connection, api: () => Api, executio
 
     follow(tail: number, listener: FollowListener) {
       let cursor = -1;
-      return keepWatching(
+      const { state } = connection();
+      let open = state.status === "open";
+      const leave = connection().subscribe(() => {
+        const now = connection().state.status === "open";
+        if (open && !now) listener.interrupted?.();
+        open = now;
+      });
+      const stop = keepWatching(
         connection(),
         (onError) =>
           connection().watchExecution(executionId, cursor < 0 ? { tail } : { since: cursor }, {
@@ -41,6 +48,10 @@ export function logSource(connection: () => Connection, api: () => Api, executio
           }),
         (error) => listener.failed(error),
       );
+      return () => {
+        leave();
+        stop();
+      };
     },
 
     async search(query, onMatches, signal) {

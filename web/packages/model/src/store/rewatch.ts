@@ -2,7 +2,7 @@ import { type ClaudeOpsError, type Connection, ConnectionError, type Subscriptio
 
 /**
  * Keeps a watch going past the point where its connection gave up: when the connection is open again
- * (somebody signed in, or pressed "now"), the watch begins anew. Refusals by the server are passed on.
+ * (somebody signed in, pressed "now", or opened it after close()), the watch begins anew. Refusals by the server are passed on.
  */
 export function keepWatching(
   connection: Connection,
@@ -14,7 +14,7 @@ export function keepWatching(
   let leave: (() => void) | null = null;
   const onError = (error: ClaudeOpsError): void => {
     if (closed) return;
-    if (!(error instanceof ConnectionError) || connection.state.status === "closed") {
+    if (!(error instanceof ConnectionError)) {
       refused(error);
       return;
     }

@@ -34,6 +34,9 @@ export function connectionWords(state: ConnectionState, now: number): Connection
     case "connecting":
       return { tone: "waiting", label: "Connecting…", detail: "", canRetry: false, signIn: false };
     case "reconnecting": {
+      // Waiting for the network is no waiting for the server.
+      if (state.problem?.type === "offline")
+        return { tone: "down", label: "Offline", detail: "no network", canRetry: true, signIn: false };
       const wait =
         state.nextAttemptAt === null ? 0 : Math.max(0, Math.ceil((state.nextAttemptAt - now) / 1000));
       const detail =
@@ -72,7 +75,8 @@ export interface ConnectionIndicatorProps {
 /** The connection as a chip: live and how fast, or when it is tried again, with a way to try now. */
 export function ConnectionIndicator({ onSignIn, className }: ConnectionIndicatorProps): ReactNode {
   const state = useConnection();
-  const now = useNow(state.status === "reconnecting");
+  // When the next try comes is this machine's time, not the server's.
+  const now = useNow(state.status === "reconnecting") - (state.clockOffsetMs ?? 0);
   const words = connectionWords(state, now);
   const since =
     state.status !== "open" && state.lastOpenAt !== null

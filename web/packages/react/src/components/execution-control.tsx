@@ -4,6 +4,7 @@ import type { ExecutionRecord } from "@claudeops/client";
 import { formatClock, formatDuration } from "@claudeops/model";
 import { type ReactNode, useState } from "react";
 import { useHub } from "../context.js";
+import { useConnection } from "../hooks/use-connection.js";
 import { useExecution } from "../hooks/use-execution.js";
 import { useNow } from "../hooks/use-now.js";
 import { StatusBadge } from "./status-badge.js";
@@ -22,27 +23,44 @@ export interface StopButtonProps {
   readonly className?: string;
   /** Instead of `Stop`. */
   readonly children?: ReactNode;
+  /** Called when the server refuses. Without it the button says so itself. */
   readonly onError?: (error: Error) => void;
 }
 
 /** Stops an execution with one press; says at once that it is stopping. Nothing once it has ended. */
 export function StopButton({ record, className, children, onError }: StopButtonProps): ReactNode {
   const hub = useHub();
+  const { status } = useConnection();
+  const [failure, setFailure] = useState<Error | null>(null);
   if (record.terminal) return null;
   const stopping = record.status === "cancelling";
+  const unsent = stopping && status !== "open" && hub.isCancelPending(record.executionId);
   return (
-    <button
-      type="button"
-      className={`cops-button cops-stop${className ? ` ${className}` : ""}`}
-      disabled={stopping}
-      onClick={() => {
-        hub
-          .cancel(record.executionId)
-          .catch((error: unknown) => onError?.(error instanceof Error ? error : new Error(String(error))));
-      }}
-    >
-      {stopping ? "Stopping…" : (children ?? "Stop")}
-    </button>
+    <>
+      <button
+        type="button"
+        className={`cops-button cops-stop${className ? ` ${className}` : ""}`}
+        disabled={stopping}
+        title={
+          unsent ? "Not sent yet: there is no connection. It is sent as soon as there is one." : undefined
+        }
+        onClick={() => {
+          setFailure(null);
+          hub.cancel(record.executionId).catch((cause: unknown) => {
+            const error = cause instanceof Error ? cause : new Error(String(cause));
+            if (onError) onError(error);
+            else setFailure(error);
+          });
+        }}
+      >
+        {unsent ? "Not sent yet" : stopping ? "Stopping…" : (children ?? "Stop")}
+      </button>
+      {failure && (
+        <span className="cops-error" role="alert">
+          {failure.message}
+        </span>
+      )}
+    </>
   );
 }
 

@@ -13,6 +13,7 @@ import {
   type Row,
 } from "@claudeops/model";
 import { memo, type ReactNode } from "react";
+import { type LogLine, lineOf } from "./log-line.js";
 import { renderText } from "./log-text.js";
 
 export interface LogRowProps {
@@ -26,6 +27,8 @@ export interface LogRowProps {
   readonly focusable: boolean;
   /** The page's address without its fragment. */
   readonly here: string;
+  /** Draws the text instead. */
+  readonly renderLine: ((line: LogLine, usual: ReactNode) => ReactNode) | undefined;
 }
 
 /** One line. What is pressed in it is told by data-act and heard by the viewer. */
@@ -37,6 +40,7 @@ export const LogRow = memo(function LogRow({
   current,
   focusable,
   here,
+  renderLine,
 }: LogRowProps): ReactNode {
   const { row, seq } = drawn;
   return (
@@ -72,7 +76,7 @@ export const LogRow = memo(function LogRow({
         </span>
       )}
       {row ? (
-        <RowText row={row} drawn={drawn} matcher={matcher} />
+        <RowText row={row} drawn={drawn} matcher={matcher} renderLine={renderLine} />
       ) : (
         <span className="cops-text cops-pending" aria-hidden="true" />
       )}
@@ -93,11 +97,22 @@ function same(a: LogRowProps, b: LogRowProps): boolean {
     a.matcher === b.matcher &&
     a.current === b.current &&
     a.focusable === b.focusable &&
-    a.here === b.here
+    a.here === b.here &&
+    a.renderLine === b.renderLine
   );
 }
 
-function RowText({ row, drawn, matcher }: { row: Row; drawn: DrawnRow; matcher: RegExp | null }): ReactNode {
+function RowText({
+  row,
+  drawn,
+  matcher,
+  renderLine,
+}: {
+  row: Row;
+  drawn: DrawnRow;
+  matcher: RegExp | null;
+  renderLine: LogRowProps["renderLine"];
+}): ReactNode {
   const long = row.text.length > DRAWN_LIMIT;
   const text = long && !drawn.expanded ? row.text.slice(0, DRAWN_LIMIT) : row.text;
   const details = row.kind !== "line" ? undefined : row.data !== undefined ? row.data : jsonOf(row.text);
@@ -133,7 +148,7 @@ function RowText({ row, drawn, matcher }: { row: Row; drawn: DrawnRow; matcher: 
       {row.groupStart !== null ? (
         <b>{renderText(row.text || row.groupStart, matcher)}</b>
       ) : (
-        renderText(text, matcher)
+        (renderLine?.(lineOf(row.seq, row), renderText(text, matcher)) ?? renderText(text, matcher))
       )}
       {long && (
         <button type="button" className="cops-more" data-act="toggle" tabIndex={-1}>

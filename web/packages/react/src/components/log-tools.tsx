@@ -15,6 +15,8 @@ import {
   textOf,
 } from "@claudeops/model";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import type { LogDownload } from "./log-download.js";
+import { useLogTexts } from "./log-texts.js";
 import { Menu, MenuItem, MenuLine } from "./menu.js";
 
 export interface LogToolsProps {
@@ -24,8 +26,7 @@ export interface LogToolsProps {
   onTool(tool: "find" | "goto" | null): void;
   onChange(settings: Partial<LogSettings>): void;
   onClose(): void;
-  readonly downloadUrl: string | null;
-  readonly downloadName: string;
+  readonly download: LogDownload | null;
   readonly full: boolean;
   onFull(full: boolean): void;
 }
@@ -38,12 +39,12 @@ export function LogTools({
   onTool,
   onChange,
   onClose,
-  downloadUrl,
-  downloadName,
+  download,
   full,
   onFull,
 }: LogToolsProps): ReactNode {
   const { settings, selection } = view;
+  const texts = useLogTexts();
   const [copied, setCopied] = useState<string | null>(null);
   useEffect(() => {
     if (copied === null) return;
@@ -75,7 +76,7 @@ export function LogTools({
           aria-pressed={view.follow}
           onClick={() => model.setFollow(!view.follow)}
         >
-          Follow
+          {texts.follow}
         </button>
         <button
           type="button"
@@ -83,7 +84,7 @@ export function LogTools({
           aria-pressed={settings.wrap}
           onClick={() => onChange({ wrap: !settings.wrap })}
         >
-          Wrap
+          {texts.wrap}
         </button>
         <Choice<TimeMode>
           label="Time"
@@ -122,16 +123,16 @@ export function LogTools({
         />
         <Menu label="More" button="⋯">
           <MenuItem keys=":" onSelect={() => onTool("goto")}>
-            Go to line…
+            {texts.goToLine}
           </MenuItem>
           <MenuItem checked={settings.numbers} onSelect={() => onChange({ numbers: !settings.numbers })}>
-            Line numbers
+            {texts.lineNumbers}
           </MenuItem>
           <MenuItem checked={settings.progress} onSelect={() => onChange({ progress: !settings.progress })}>
-            Progress and cost as lines
+            {texts.progressAsLines}
           </MenuItem>
           <MenuLine />
-          <MenuItem onSelect={copyLines}>{selection ? "Copy selected lines" : "Copy the whole log"}</MenuItem>
+          <MenuItem onSelect={copyLines}>{selection ? texts.copySelection : texts.copyAll}</MenuItem>
           <MenuItem
             disabled={!selection}
             onSelect={() =>
@@ -143,15 +144,17 @@ export function LogTools({
               )
             }
           >
-            Copy link to selection
+            {texts.copyLink}
           </MenuItem>
-          {downloadUrl !== null && (
-            <MenuItem href={downloadUrl} download={downloadName}>
-              Download raw
+          {download && (
+            <MenuItem href={download.href} download={download.name} onSelect={download.start}>
+              {texts.download}
             </MenuItem>
           )}
           <MenuLine />
-          <MenuItem onSelect={() => onFull(!full)}>{full ? "Leave full screen" : "Full screen"}</MenuItem>
+          <MenuItem onSelect={() => onFull(!full)}>
+            {full ? texts.leaveFullScreen : texts.fullScreen}
+          </MenuItem>
         </Menu>
         {selection && (
           <span className="cops-picked">
@@ -174,7 +177,7 @@ export function LogTools({
           </span>
         )}
         <span className="cops-said" role="status">
-          {copied}
+          {copied ?? download?.said}
         </span>
         <button
           type="button"

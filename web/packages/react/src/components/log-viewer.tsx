@@ -2,23 +2,30 @@
 
 import {
   DEFAULT_SETTINGS,
-  formatLineHash,
+  formatNamedHash,
   formatPlural,
+  type LineRange,
   LogModel,
   type LogSettings,
   type LogView,
   loadSettings,
-  parseLineHash,
+  type Place,
+  parseNamedHash,
   plainText,
   saveSettings,
 } from "@claudeops/model";
 import {
+  type CSSProperties,
+  type ForwardedRef,
+  forwardRef,
   type KeyboardEvent,
   type MouseEvent,
   type ReactNode,
+  type RefObject,
   useCallback,
   useEffect,
   useId,
+  useImperativeHandle,
   useLayoutEffect,
   useMemo,
   useRef,
@@ -26,9 +33,14 @@ import {
   useSyncExternalStore,
 } from "react";
 import { useHub } from "../context.js";
+import { comesFrom, documentOf, rootOf, windowOf } from "../surroundings.js";
+import { inDevelopment, warnOnce } from "../warn.js";
+import { useLogDownload } from "./log-download.js";
 import { LogKeys } from "./log-keys.js";
+import { type LogLine, lineOf } from "./log-line.js";
 import { LogRail } from "./log-rail.js";
 import { LogRow } from "./log-row.js";
+import { DEFAULT_LOG_TEXTS, type LogTexts, LogTextsProvider, useLogTexts } from "./log-texts.js";
 import { LogTools } from "./log-tools.js";
 
 export interface LogViewerProps {
@@ -37,13 +49,41 @@ export interface LogViewerProps {
   readonly label?: string;
   /** Where the raw bytes are; default: the server's `/log`. `null` offers no download. */
   readonly downloadUrl?: string | null;
-  /** Lines in the page's address (`#L120-L140`). Default true. */
-  readonly permalinks?: boolean;
+  /**
+   * Lines in the page's address: `#L120-L140`, and `#name:L120` where a page has several viewers. The name
+   * is the execution's id, or what is given here. Default true.
+   */
+  readonly permalinks?: boolean | string;
   /** Keys work wherever the focus is, not only inside. For pages that are mainly a log. Default false. */
   readonly pageKeys?: boolean;
   /** How it looks to somebody who has not chosen yet. */
   readonly defaults?: Partial<LogSettings>;
+  /** How high it is: pixels, or any CSS length. Default: all of the element it stands in. */
+  readonly height?: number | string;
+  readonly style?: CSSProperties;
   readonly className?: string;
+  /** A line was pressed: not its number, nor anything else in it that does something. */
+  onLineClick?(line: LogLine): void;
+  /** Instead of the tools above the lines; `null` for none. A function gets the viewer to act on. */
+  readonly toolbar?: ReactNode | ((viewer: LogViewerHandle, view: LogView) => ReactNode);
+  /** Draws a line's text; `usual` is how it would be drawn. Pass the same function each time. */
+  renderLine?(line: LogLine, usual: ReactNode): ReactNode;
+  /** Other words, e.g. of another language. */
+  readonly texts?: Partial<LogTexts>;
+}
+
+/** What a `ref` to a viewer gives. */
+export interface LogViewerHandle {
+  /** Follows the end, or no longer. */
+  follow(on?: boolean): void;
+  /** Brings a line into view. */
+  goTo(seq: number): void;
+  /** Looks for text in the whole log, marks it and goes to the first hit; an empty text ends it. */
+  search(text: string, options?: { readonly regex?: boolean; readonly caseSensitive?: boolean }): void;
+  /** Chooses lines, as pressing their numbers does; null for none. */
+  select(range: LineRange | null): void;
+  /** The viewer's element. */
+  readonly element: HTMLElement | null;
 }
 
 const useBrowserLayoutEffect = typeof window === "undefined" ? useEffect : useLayoutEffect;
@@ -58,12 +98,21 @@ const useBrowserLayoutEffect = typeof window === "undefined" ? useEffect : useLa
  * </div>
  * ```
  */
-export function LogViewer(props: LogViewerProps): ReactNode {
+export const LogViewer = forwardRef<LogViewerHandle, LogViewerProps>(function LogViewer(props, ref) {
+  if (!props.executionId)
+    warnOnce("executionId", "a LogViewer has no executionId; render it once there is an execution");
   // Another execution is another viewer: nothing of the last one may linger.
-  return <Viewer key={props.executionId} {...props} />;
-}
+  return <Viewer key={props.executionId} {...props} handle={ref} />;
+});
 
 function Viewer({
+  handle,
+  height,
+  style,
+  onLineClick,
+  toolbar,
+  renderLine,
+  texts: given,
   executionId,
   label = "Log",
   downloadUrl,
@@ -71,7 +120,7 @@ function Viewer({
   pageKeys = false,
   defaults,
   className,
-}: LogViewerProps): ReactNode {
+}: LogViewerProps & { readonly handle: ForwardedRef<LogViewerHandle> }): ReactNode {
   const hub = useHub();
   const store = hub.log(executionId);
   // biome-ignore lint/correctness/useExhaustiveDependencies: defaults count once
@@ -104,7 +153,10 @@ function Viewer({
   useEffect(() => setHere(hereNow()), []);
   useSizes(model, scroller, probe);
   useDrawnHeights(model, view, scroller, rows);
-  useHash(model, permalinks);
+  const writeHash = useHash(model, permalinks === true ? executionId : permalinks);
+  const texts = useMemo(() => ({ ...DEFAULT_LOG_TEXTS, ...given }), [given]);
+  const download = useLogDownload(executionId, downloadUrl);
+  useSetupWarnings(root);
 
   // A key has moved to a row that was not drawn yet.
   useBrowserLayoutEffect(() => {
@@ -126,7 +178,7 @@ function Viewer({
           model.reveal(seq);
         },
         focusedRow: () => {
-          const active = document.activeElement?.closest<HTMLElement>("[data-seq]");
+          const active = rootOf(rows.current).activeElement?.closest<HTMLElement>("[data-seq]");
           return active && rows.current?.contains(active) ? Number(active.dataset.seq) : null;
         },
         openTool: setTool,
@@ -143,12 +195,35 @@ function Viewer({
   useEffect(() => {
     if (!pageKeys) return;
     const onKey = (event: globalThis.KeyboardEvent) => {
-      if (root.current?.contains(event.target as Node)) return;
+      if (comesFrom(event, root.current)) return;
       keys.handle(event, true);
     };
-    document.addEventListener("keydown", onKey);
-    return () => document.removeEventListener("keydown", onKey);
+    const page = documentOf(root.current);
+    page.addEventListener("keydown", onKey);
+    return () => page.removeEventListener("keydown", onKey);
   }, [keys, pageKeys]);
+
+  const act = useMemo<LogViewerHandle>(
+    () => ({
+      follow: (on = true) => model.setFollow(on),
+      goTo: (seq) => model.goTo(seq),
+      search: (text, options = {}) => {
+        const query = { text, regex: options.regex === true, caseSensitive: options.caseSensitive === true };
+        void model.find.search(query, model.topSeq).then((seq) => {
+          if (seq !== null) model.goTo(seq);
+        });
+      },
+      select: (range) => {
+        model.select(range);
+        writeHash();
+      },
+      get element() {
+        return root.current;
+      },
+    }),
+    [model, writeHash],
+  );
+  useImperativeHandle(handle, () => act, [act]);
 
   // A movement of the element by itself may leave it a little off; when it rests, it is put right.
   const resting = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -172,118 +247,132 @@ function Viewer({
       event.preventDefault();
       const before = model.getView().selection;
       if (event.shiftKey && before) {
-        window.getSelection()?.removeAllRanges();
+        windowOf(root.current).getSelection()?.removeAllRanges();
         model.select({ from: Math.min(before.from, seq), to: Math.max(before.to, seq) });
       } else if (before && before.from === seq && before.to === seq) model.select(null);
       else model.select({ from: seq, to: seq });
-      if (permalinks) writeHash(model.getView());
+      writeHash();
     } else if (act === "toggle") model.toggle(seq);
     else if (act === "group") void model.toggleGroup(seq);
+    else if (onLineClick && !target.closest("a, button")) {
+      const drawn = model.getView().rows.find((one) => one.seq === seq);
+      if (drawn?.row) onLineClick(lineOf(seq, drawn.row));
+    }
   };
 
   // Lines under a selection being made must hold still.
   const onPointerDown = () => {
+    const page = documentOf(root.current);
     const onUp = () => {
-      document.removeEventListener("pointerup", onUp);
-      const selection = window.getSelection();
+      page.removeEventListener("pointerup", onUp);
+      const selection = windowOf(root.current).getSelection();
       if (selection && !selection.isCollapsed && rows.current?.contains(selection.anchorNode))
         model.setFollow(false);
     };
-    document.addEventListener("pointerup", onUp);
+    page.addEventListener("pointerup", onUp);
   };
 
   const hits = model.find.seqs;
   const { currentSeq } = model.find.state;
-  const url = downloadUrl === undefined ? safeLogUrl(hub, executionId) : downloadUrl;
   const firstSeq = view.rows[0]?.seq ?? null;
   const tabSeq = focused !== null && view.rows.some((row) => row.seq === focused) ? focused : firstSeq;
   return (
-    <section
-      ref={root}
-      className={`cops-log${className ? ` ${className}` : ""}`}
-      data-full={full || undefined}
-      data-wrap={view.settings.wrap || undefined}
-      data-numbers={view.settings.numbers || undefined}
-      data-time={view.settings.time}
-      aria-label={label}
-      onKeyDown={(event: KeyboardEvent) => keys.handle(event.nativeEvent, false)}
-    >
-      <LogTools
-        model={model}
-        view={view}
-        tool={tool}
-        onTool={setTool}
-        onChange={change}
-        downloadUrl={url}
-        downloadName={`${executionId}.log`}
-        full={full}
-        onFull={setFull}
-        onClose={keys.closeTool}
-      />
-      <div className="cops-log-body">
-        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the section's keys do what pressing does */}
-        <div
-          ref={scroller}
-          className="cops-log-scroll"
-          role="log"
-          aria-live="off"
-          aria-label={label}
-          aria-describedby={hintId}
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
-          tabIndex={0}
-          onScroll={onScroll}
-          onClick={onClick}
-          onPointerDown={onPointerDown}
-        >
-          <div className="cops-log-spacer" style={{ height: view.spacer }}>
-            {/* biome-ignore lint/a11y/useSemanticElements: see LogRow */}
-            <div
-              ref={rows}
-              className="cops-log-rows"
-              role="list"
-              style={{
-                transform: `translateY(${view.y}px)`,
-                minWidth: view.settings.wrap
-                  ? undefined
-                  : `max(100%, calc(${view.columns}ch + var(--cops-gutter, 0px)))`,
-              }}
-            >
-              {view.rows.map((drawn) => (
-                <LogRow
-                  key={drawn.seq}
-                  drawn={drawn}
-                  settings={view.settings}
-                  origin={view.origin}
-                  matcher={model.find.matcher}
-                  current={drawn.seq === currentSeq}
-                  focusable={drawn.seq === tabSeq}
-                  here={here}
-                />
-              ))}
+    <LogTextsProvider value={texts}>
+      <section
+        ref={root}
+        className={`cops-log${className ? ` ${className}` : ""}`}
+        style={height === undefined ? style : { height, ...style }}
+        data-full={full || undefined}
+        data-wrap={view.settings.wrap || undefined}
+        data-numbers={view.settings.numbers || undefined}
+        data-time={view.settings.time}
+        aria-label={label}
+        onKeyDown={(event: KeyboardEvent) => keys.handle(event.nativeEvent, false)}
+      >
+        {toolbar === undefined ? (
+          <LogTools
+            model={model}
+            view={view}
+            tool={tool}
+            onTool={setTool}
+            onChange={change}
+            download={download}
+            full={full}
+            onFull={setFull}
+            onClose={keys.closeTool}
+          />
+        ) : typeof toolbar === "function" ? (
+          toolbar(act, view)
+        ) : (
+          toolbar
+        )}
+        <div className="cops-log-body">
+          {/* biome-ignore lint/a11y/useKeyWithClickEvents: the section's keys do what pressing does */}
+          <div
+            ref={scroller}
+            className="cops-log-scroll"
+            role="log"
+            aria-live="off"
+            aria-label={label}
+            aria-describedby={hintId}
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
+            tabIndex={0}
+            onScroll={onScroll}
+            onClick={onClick}
+            onPointerDown={onPointerDown}
+          >
+            <div className="cops-log-spacer" style={{ height: view.spacer }}>
+              {/* biome-ignore lint/a11y/useSemanticElements: see LogRow */}
+              <div
+                ref={rows}
+                className="cops-log-rows"
+                role="list"
+                style={{
+                  transform: `translateY(${view.y}px)`,
+                  minWidth: view.settings.wrap
+                    ? undefined
+                    : `max(100%, calc(${view.columns}ch + var(--cops-gutter, 0px)))`,
+                }}
+              >
+                {view.rows.map((drawn) => (
+                  <LogRow
+                    key={drawn.seq}
+                    drawn={drawn}
+                    settings={view.settings}
+                    origin={view.origin}
+                    matcher={model.find.matcher}
+                    current={drawn.seq === currentSeq}
+                    focusable={drawn.seq === tabSeq}
+                    here={here}
+                    renderLine={renderLine}
+                  />
+                ))}
+              </div>
             </div>
           </div>
+          <LogRail model={model} view={view} hits={hits} />
+          <Notices view={view} model={model} />
+          {!view.follow && view.newLines > 0 && (
+            <button type="button" className="cops-newer" onClick={() => model.setFollow(true)}>
+              {texts.newLines(view.newLines)} ↓
+            </button>
+          )}
+          <div ref={probe} className="cops-probe" aria-hidden="true">
+            <span>{PROBE}</span>
+          </div>
         </div>
-        <LogRail model={model} view={view} hits={hits} />
-        <Notices view={view} model={model} />
-        {!view.follow && view.newLines > 0 && (
-          <button type="button" className="cops-newer" onClick={() => model.setFollow(true)}>
-            {formatPlural(view.newLines, "new line")} ↓
-          </button>
-        )}
-        <div ref={probe} className="cops-probe" aria-hidden="true">
-          <span>{PROBE}</span>
-        </div>
-      </div>
-      <span id={hintId} className="cops-sr">
-        {formatPlural(view.store.head, "line")}. Arrow keys move by line, Enter opens, f follows the end,
-        slash finds.
-      </span>
-      <Announcer view={view} model={model} />
-    </section>
+        <span id={hintId} className="cops-sr">
+          {formatPlural(view.store.head, "line")}. Arrow keys move by line, Enter opens, f follows the end,
+          slash finds.
+        </span>
+        <Announcer view={view} model={model} />
+      </section>
+    </LogTextsProvider>
   );
 }
 
 function Notices({ view, model }: { view: LogView; model: LogModel }): ReactNode {
+  const texts = useLogTexts();
   const { store } = view;
   if (store.error) {
     return (
@@ -293,7 +382,7 @@ function Notices({ view, model }: { view: LogView; model: LogModel }): ReactNode
           {store.error.message}
         </span>
         <button type="button" className="cops-button" onClick={() => model.store.retry()}>
-          Try again
+          {texts.tryAgain}
         </button>
       </div>
     );
@@ -308,11 +397,9 @@ function Notices({ view, model }: { view: LogView; model: LogModel }): ReactNode
       </div>
     );
   }
-  if (store.opening) return <div className="cops-empty">Opening the log…</div>;
+  if (store.opening) return <div className="cops-empty">{texts.opening}</div>;
   if (view.rows.length === 0) {
-    return (
-      <div className="cops-empty">{store.head > 0 ? "No line passes the filters." : "No output yet."}</div>
-    );
+    return <div className="cops-empty">{store.head > 0 ? texts.noMatch : texts.noOutput}</div>;
   }
   return null;
 }
@@ -398,20 +485,37 @@ function useDrawnHeights(
   }, [model, view]);
 }
 
-/** The lines in the page's address: shown when it names some, kept up when others are chosen. */
-function useHash(model: LogModel, enabled: boolean): void {
+/**
+ * The lines in the page's address: shown when it names some for this viewer, kept up by the function it
+ * gives when others are chosen. `name` is false where the address is left alone.
+ */
+function useHash(model: LogModel, name: string | false): () => void {
+  const { viewers } = useHub();
+  const place = useRef<Place | null>(null);
   useEffect(() => {
-    if (!enabled) return;
+    if (name === false) return;
+    const { place: mine, leave } = viewers.add(name);
+    place.current = mine;
     const read = () => {
-      const range = parseLineHash(window.location.hash);
-      if (!range) return;
-      model.select(range);
-      model.goTo(range.from);
+      const named = parseNamedHash(window.location.hash);
+      if (!named || (named.name === null ? !mine.first : named.name !== name)) return;
+      model.select(named.range);
+      model.goTo(named.range.from);
     };
     read();
     window.addEventListener("hashchange", read);
-    return () => window.removeEventListener("hashchange", read);
-  }, [model, enabled]);
+    return () => {
+      leave();
+      place.current = null;
+      window.removeEventListener("hashchange", read);
+    };
+  }, [model, name, viewers]);
+  return useCallback(() => {
+    if (name === false) return;
+    const range = model.getView().selection;
+    const hash = range ? formatNamedHash({ name: place.current?.alone === false ? name : null, range }) : "";
+    window.history.replaceState(window.history.state, "", hereNow() + hash);
+  }, [model, name]);
 }
 
 /** The address of this page without its fragment; whole, because a page may have a <base> that leads elsewhere. */
@@ -419,9 +523,24 @@ function hereNow(): string {
   return window.location.pathname + window.location.search;
 }
 
-function writeHash(view: LogView): void {
-  const hash = view.selection ? formatLineHash(view.selection) : "";
-  window.history.replaceState(window.history.state, "", hereNow() + hash);
+/** Looks for what is usually forgotten, in development: the stylesheet, and a height. */
+function useSetupWarnings(root: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    inDevelopment(() => {
+      const element = root.current;
+      if (!element || typeof getComputedStyle === "undefined") return;
+      const styles = getComputedStyle(element);
+      // Test environments lay nothing out.
+      if (element.getBoundingClientRect().width === 0) return;
+      if (styles.getPropertyValue("--cops-bg").trim() === "")
+        warnOnce("styles", 'the stylesheet is missing: import "@claudeops/react/styles.css"');
+      else if (element.clientHeight < 60)
+        warnOnce(
+          "height",
+          "a LogViewer has no height: give it one by `height`, or to the element it stands in",
+        );
+    });
+  }, [root]);
 }
 
 function storage(): Storage | null {
@@ -430,9 +549,4 @@ function storage(): Storage | null {
   } catch {
     return null;
   }
-}
-
-function safeLogUrl(hub: ReturnType<typeof useHub>, executionId: string): string | null {
-  if (typeof window === "undefined") return null;
-  return hub.api.executions.logUrl(executionId);
 }

@@ -10,6 +10,7 @@ import {
   useRef,
   useState,
 } from "react";
+import { comesFrom, documentOf, rootOf } from "../surroundings.js";
 
 const CloseMenu = createContext<() => void>(() => {});
 
@@ -32,10 +33,11 @@ export function Menu({
     if (!open) return;
     list.current?.querySelector<HTMLElement>("[role^=menuitem]:not([aria-disabled=true])")?.focus();
     const away = (event: PointerEvent) => {
-      if (!root.current?.contains(event.target as Node)) setOpen(false);
+      if (!comesFrom(event, root.current)) setOpen(false);
     };
-    document.addEventListener("pointerdown", away);
-    return () => document.removeEventListener("pointerdown", away);
+    const page = documentOf(root.current);
+    page.addEventListener("pointerdown", away);
+    return () => page.removeEventListener("pointerdown", away);
   }, [open]);
 
   const close = () => {
@@ -47,7 +49,7 @@ export function Menu({
     const items = [
       ...(list.current?.querySelectorAll<HTMLElement>("[role^=menuitem]:not([aria-disabled=true])") ?? []),
     ];
-    const at = items.indexOf(document.activeElement as HTMLElement);
+    const at = items.indexOf(rootOf(root.current).activeElement as HTMLElement);
     if (event.key === "Escape") close();
     else if (event.key === "ArrowDown") items[(at + 1) % items.length]?.focus();
     else if (event.key === "ArrowUp") items[(at - 1 + items.length) % items.length]?.focus();
@@ -82,8 +84,8 @@ export function Menu({
 }
 
 export interface MenuItemProps {
-  readonly onSelect?: () => void;
-  readonly href?: string;
+  readonly onSelect?: (() => void) | undefined;
+  readonly href?: string | undefined;
   readonly download?: string;
   readonly checked?: boolean;
   readonly disabled?: boolean;

@@ -1,7 +1,7 @@
 "use client";
 
 import { type LogEvent, type LogState, type LogStore, PAGE_SIZE } from "@claudeops/model";
-import { useCallback, useMemo, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { useHub } from "../context.js";
 
 export interface UseLogStream extends LogState {
@@ -39,22 +39,36 @@ export function useLogStream(executionId: string, options: { readonly tail?: num
     },
     [store],
   );
+  const [loader] = useState(() => ({}));
   const load = useCallback(
-    (fromSeq: number, toSeq: number) => {
-      const pages: number[] = [];
-      for (
-        let page = Math.floor((fromSeq - 1) / PAGE_SIZE);
-        page <= Math.floor((toSeq - 1) / PAGE_SIZE);
-        page++
-      )
-        pages.push(page);
-      store.want(pages);
+    (fromSeq: number, toSeq: number) => store.want(pagesOf(fromSeq, toSeq), loader),
+    [store, loader],
+  );
+  // The end that is opened with may be shorter than the tail that is asked for.
+  const [tailer] = useState(() => ({}));
+  const lastPage = Math.floor(Math.max(0, state.head - 1) / PAGE_SIZE);
+  const empty = state.head === 0;
+  useEffect(() => {
+    const last = (lastPage + 1) * PAGE_SIZE;
+    if (count > 0 && !empty) store.want(pagesOf(Math.max(1, last - PAGE_SIZE - count), last), tailer);
+  }, [store, tailer, count, lastPage, empty]);
+  useEffect(
+    () => () => {
+      store.want([], tailer);
+      store.want([], loader);
     },
-    [store],
+    [store, tailer, loader],
   );
   const retry = useCallback(() => store.retry(), [store]);
   const clear = useCallback(() => store.clear(), [store]);
   return { ...state, total: state.head, tail, event, load, retry, clear, store };
+}
+
+/** The pages that hold these events. */
+function pagesOf(fromSeq: number, toSeq: number): number[] {
+  const first = Math.floor((fromSeq - 1) / PAGE_SIZE);
+  const last = Math.floor((toSeq - 1) / PAGE_SIZE);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
 }
 
 const NOTHING: LogState = { head: 0, streaming: false, ended: false, opening: true, error: null, version: 0 };
