@@ -14,14 +14,22 @@ import { RunRow } from "../parts/run-row.tsx";
 import { RunningCard } from "../parts/running-card.tsx";
 import { SystemStrip } from "../parts/system-strip.tsx";
 
-/** Live tails shown at once; each costs a subscription. */
-const TAILS = 6;
+/** Runs that show several of their last lines; the others show one. */
+const TALL = 4;
 const RECENT = 12;
 
 export function Overview(): ReactNode {
   const agents = useAgents();
   const { active, all, ready } = useExecutions();
   useTitle(active.length > 0 ? `${active.length} running` : "");
+  // What waits comes after what runs.
+  const running = useMemo(
+    () => [
+      ...active.filter((record) => record.status !== "queued"),
+      ...active.filter((record) => record.status === "queued"),
+    ],
+    [active],
+  );
   const ended = useMemo(() => all.filter((record) => record.terminal).sort(byEnd), [all]);
   const listed = agents.data?.agents ?? [];
   const problems = agents.data?.problems ?? [];
@@ -70,8 +78,8 @@ export function Overview(): ReactNode {
             <span className="ml-auto text-ink-2 text-[12px]">every line, live</span>
           </div>
           <div className="grid gap-2.5">
-            {active.map((record, index) => (
-              <RunningCard key={record.executionId} record={record} tail={index < TAILS} />
+            {running.map((record, index) => (
+              <RunningCard key={record.executionId} record={record} lines={index < TALL ? 5 : 1} />
             ))}
           </div>
         </section>

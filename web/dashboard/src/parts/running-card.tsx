@@ -1,29 +1,20 @@
 import type { ExecutionRecord } from "@claudeops/client";
-import {
-  describeEvent,
-  Elapsed,
-  formatPlural,
-  formatRowTime,
-  formatUsd,
-  type LogEvent,
-  renderText,
-  StatusBadge,
-  StopButton,
-  useLogStream,
-} from "@claudeops/react";
+import { Elapsed, formatPlural, formatUsd, StatusBadge, StopButton, useLogStream } from "@claudeops/react";
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { lazy, type ReactNode, Suspense } from "react";
 import { sayError } from "../lib/toasts.ts";
 import { summaryOf } from "../lib/words.ts";
 
+const LiveTail = lazy(() => import("./live-tail.tsx"));
+
 export interface RunningCardProps {
   readonly record: ExecutionRecord;
-  /** Show its last lines, live. */
-  readonly tail: boolean;
+  /** How many of its last lines are shown, live. */
+  readonly lines: number;
 }
 
 /** Something that runs: since when, how far, its last lines, and Stop. */
-export function RunningCard({ record, tail }: RunningCardProps): ReactNode {
+export function RunningCard({ record, lines }: RunningCardProps): ReactNode {
   const queued = record.status === "queued";
   return (
     <article className="box overflow-hidden" data-row aria-label={`${record.agentType}, ${record.status}`}>
@@ -38,7 +29,7 @@ export function RunningCard({ record, tail }: RunningCardProps): ReactNode {
           {record.agentType}
         </Link>
         <span className="col-span-full row-start-2 sm:col-auto sm:row-auto text-ink-2 truncate">
-          {tail && !queued ? <Doing record={record} /> : summaryOf(record)}
+          {queued ? summaryOf(record) : <Doing record={record} />}
         </span>
         <Link
           to="/executions/$id"
@@ -54,7 +45,17 @@ export function RunningCard({ record, tail }: RunningCardProps): ReactNode {
           <div className="h-full bg-accent" style={{ width: `${Math.min(100, record.progress)}%` }} />
         )}
       </div>
-      {tail && !queued && <Tail executionId={record.executionId} />}
+      {!queued && (
+        // The place of its lines is kept: what is below moves when a run begins or ends, and not with its output.
+        <div
+          className="border-t border-line bg-sunken py-1.5 overflow-hidden"
+          style={{ height: `${lines * 20 + 13}px` }}
+        >
+          <Suspense>
+            <LiveTail executionId={record.executionId} lines={lines} />
+          </Suspense>
+        </div>
+      )}
     </article>
   );
 }
@@ -63,62 +64,4 @@ function Doing({ record }: { record: ExecutionRecord }): ReactNode {
   const { total } = useLogStream(record.executionId, { tail: 0 });
   const cost = record.cost > 0 ? `${formatUsd(record.cost)}${record.costEstimated ? " est." : ""}` : "";
   return [summaryOf(record), total > 0 ? formatPlural(total, "line") : "", cost].filter(Boolean).join(" · ");
-}
-
-const SHOWN = 5;
-
-function Tail({ executionId }: { executionId: string }): ReactNode {
-  const { tail, opening } = useLogStream(executionId, { tail: 40 });
-  const lines = tail.filter(worthShowing).slice(-SHOWN);
-  if (opening || lines.length === 0) {
-    return (
-      <p className="border-t border-line bg-sunken px-3.5 py-1.5 text-ink-3">
-        {opening ? "Opening…" : "No output yet"}
-      </p>
-    );
-  }
-  return (
-    <div
-      className="border-t border-line bg-sunken py-1.5 font-mono text-[12.5px] leading-5 overflow-hidden"
-      aria-hidden="true"
-    >
-      {lines.map((event) => (
-        <div
-          key={event.seq}
-          data-level={event.level}
-          className="grid sm:grid-cols-[96px_minmax(0,1fr)] gap-3 px-3.5 data-[level=warn]:bg-[color-mix(in_oklch,var(--cops-warning)_9%,transparent)] data-[level=error]:bg-[color-mix(in_oklch,var(--cops-failed)_10%,transparent)]"
-        >
-          <span className="hidden sm:block text-ink-3">
-            {formatRowTime(Date.parse(event.timestamp), "local", 0)}
-          </span>
-          <span className={`truncate whitespace-pre ${event.stream === "agent" ? "text-ink-2" : ""}`}>
-            {wordsOf(event)}
-          </span>
-        </div>
-      ))}
-    </div>
-  );
-}
-
-function worthShowing(event: LogEvent): boolean {
-  return event.type === "execution:log"
-    ? (event.message ?? "").trim() !== ""
-    : event.type === "execution:started" || event.type === "execution:truncated";
-}
-
-/** Characters of a line drawn: far more than fit. */
-const DRAWN = 400;
-
-function wordsOf(event: LogEvent): ReactNode {
-  if (event.type !== "execution:log") return describeEvent(event)?.text ?? "";
-  const message = event.message ?? "";
-  const last = message.replace(/\r+$/, "").lastIndexOf("\r");
-  let shown = last === -1 ? message : message.slice(last + 1);
-  if (shown.length > DRAWN) {
-    shown = shown.slice(0, DRAWN);
-    // Half an escape would be drawn as text.
-    const begun = shown.lastIndexOf("\x1b");
-    if (begun > DRAWN - 40) shown = shown.slice(0, begun);
-  }
-  return renderText(shown, null, false);
 }

@@ -28,10 +28,15 @@ const LATER = [
   loadSignIn,
   () => import("../parts/run-dialog.tsx"),
   () => import("../parts/report.tsx"),
+  () => import("../parts/live-tail.tsx"),
+  () => import("../parts/confirm.tsx"),
+  () => import("../parts/dialog.tsx"),
+  () => import("../parts/chart.tsx"),
   () => import("../pages/execution.tsx"),
   () => import("../pages/history.tsx"),
   () => import("../pages/agents.tsx"),
   () => import("../pages/agent.tsx"),
+  () => import("../pages/system.tsx"),
 ];
 
 /** What surrounds every page: the bar, the keys, what can be opened from anywhere. */

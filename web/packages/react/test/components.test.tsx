@@ -243,56 +243,54 @@ test("ExecutionControl stops, and says that it does", async () => {
   await settled();
   expect(world.connection.cancelled).toEqual(["a"]);
   expect((screen.getByRole("button", { name: "Stopping…" }) as HTMLButtonElement).disabled).toBe(true);
+});
 
-  test("Stop says itself what was refused, and that it is not sent while there is no connection", async () => {
-    const world = newWorld(() => newRecord("a"));
-    world.connection.set({ status: "open" });
-    world.connection.refuseCancel = new Error("not yours");
-    render(
-      <ClaudeOpsProvider hub={world.hub}>
-        <ExecutionControl executionId="a" />
-        <StopButton record={newRecord("a")} />
-      </ClaudeOpsProvider>,
-    );
-    const [, lone] = await screen.findAllByRole("button", { name: "Stop" });
-    fireEvent.click(lone as Element);
-    expect((await screen.findByRole("alert")).textContent).toBe("not yours");
-    cleanup();
+test("Stop says itself what was refused, and that it is not sent while there is no connection", async () => {
+  const world = newWorld(() => newRecord("a"));
+  world.connection.set({ status: "open" });
+  world.connection.refuseCancel = new Error("not yours");
+  render(
+    <ClaudeOpsProvider hub={world.hub}>
+      <StopButton record={newRecord("a")} />
+    </ClaudeOpsProvider>,
+  );
+  fireEvent.click(screen.getByRole("button", { name: "Stop" }));
+  expect((await screen.findByRole("alert")).textContent).toBe("not yours");
+  cleanup();
 
-    const away = newWorld(() => newRecord("b"));
-    away.connection.set({ status: "reconnecting" });
-    away.connection.cancel = () => new Promise(() => {});
-    render(
-      <ClaudeOpsProvider hub={away.hub}>
-        <ExecutionControl executionId="b" />
-      </ClaudeOpsProvider>,
-    );
-    act(() => away.connection.executions?.onSnapshot([newRecord("b")]));
-    fireEvent.click(await screen.findByRole("button", { name: "Stop" }));
-    expect(await screen.findByRole("button", { name: "Not sent yet" })).toBeTruthy();
-    act(() => away.connection.set({ status: "open" }));
-    expect(await screen.findByRole("button", { name: "Stopping…" })).toBeTruthy();
-  });
+  const away = newWorld(() => newRecord("b"));
+  away.connection.set({ status: "reconnecting" });
+  away.connection.cancel = () => new Promise(() => {});
+  render(
+    <ClaudeOpsProvider hub={away.hub}>
+      <ExecutionControl executionId="b" />
+    </ClaudeOpsProvider>,
+  );
+  act(() => away.connection.executions?.onSnapshot([newRecord("b")]));
+  fireEvent.click(await screen.findByRole("button", { name: "Stop" }));
+  expect(await screen.findByRole("button", { name: "Not sent yet" })).toBeTruthy();
+  act(() => away.connection.set({ status: "open" }));
+  expect(await screen.findByRole("button", { name: "Stopping…" })).toBeTruthy();
+});
 
-  test("AgentDashboard runs an agent once for a double click, and shows its log", async () => {
-    const world = newWorld((path) =>
-      path === "/api/agents"
-        ? { agents: [{ name: "check", title: "Check it" }, { name: "other" }], problems: [] }
-        : newRecord("e1"),
-    );
-    world.connection.set({ status: "open" });
-    const chosen = vi.fn();
-    render(
-      <ClaudeOpsProvider hub={world.hub}>
-        <AgentDashboard agents={["check"]} onExecution={chosen} />
-      </ClaudeOpsProvider>,
-    );
-    const button = await screen.findByRole("button", { name: "Check it" });
-    expect(screen.queryByRole("button", { name: "other" })).toBeNull();
-    fireEvent.click(button);
-    fireEvent.click(button);
-    expect(await screen.findByRole("log")).toBeTruthy();
-    expect(world.connection.executed).toHaveLength(1);
-    expect(chosen).toHaveBeenCalledWith("e1");
-  });
+test("AgentDashboard runs an agent once for a double click, and shows its log", async () => {
+  const world = newWorld((path) =>
+    path === "/api/agents"
+      ? { agents: [{ name: "check", title: "Check it" }, { name: "other" }], problems: [] }
+      : newRecord("e1"),
+  );
+  world.connection.set({ status: "open" });
+  const chosen = vi.fn();
+  render(
+    <ClaudeOpsProvider hub={world.hub}>
+      <AgentDashboard agents={["check"]} onExecution={chosen} />
+    </ClaudeOpsProvider>,
+  );
+  const button = await screen.findByRole("button", { name: "Check it" });
+  expect(screen.queryByRole("button", { name: "other" })).toBeNull();
+  fireEvent.click(button);
+  fireEvent.click(button);
+  expect(await screen.findByRole("log")).toBeTruthy();
+  expect(world.connection.executed).toHaveLength(1);
+  expect(chosen).toHaveBeenCalledWith("e1");
 });
