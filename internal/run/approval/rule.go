@@ -8,27 +8,22 @@ import (
 	"path"
 	"strings"
 
+	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/run/transcript"
 )
 
-// Then is what a rule says.
-type Then string
-
 // What a rule can say.
 const (
-	Allow Then = "allow"
-	Deny  Then = "deny"
-	Ask   Then = "ask"
+	Allow = "allow"
+	Deny  = "deny"
+	Ask   = "ask"
 )
 
-// Rule says what becomes of the uses of a tool. Rules are tried in order; the first that matches counts.
-type Rule struct {
-	Tool  string `json:"tool"`            // a name, or a pattern with * and ?
-	Match string `json:"match,omitempty"` // a pattern of the tool's main argument; empty matches all
-	Then  Then   `json:"then"`
-}
+// Rule is a rule of a definition's approvalRules.
+type Rule = driver.ApprovalRule
 
-func (r Rule) String() string {
+// Describe writes a rule for people.
+func Describe(r Rule) string {
 	if r.Match == "" {
 		return fmt.Sprintf("%s: %s", r.Tool, r.Then)
 	}
@@ -37,7 +32,7 @@ func (r Rule) String() string {
 
 // Verdict is what rules say of one use of a tool.
 type Verdict struct {
-	Then Then
+	Then string
 	Rule *Rule  // nil when none matched
 	Why  string // for people, where it is not plain from the rule
 }

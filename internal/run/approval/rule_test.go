@@ -22,7 +22,7 @@ func TestDecide_commands(t *testing.T) {
 		{Tool: "Bash", Match: "> /tmp/*", Then: approval.Allow},
 		{Tool: "*", Then: approval.Ask},
 	}
-	for command, want := range map[string]approval.Then{
+	for command, want := range map[string]string{
 		"git status":                        approval.Allow,
 		"git   status  --short":             approval.Allow,
 		"git status && git diff | git diff": approval.Allow,
@@ -81,7 +81,7 @@ func TestDecide_other_tools(t *testing.T) {
 	}
 	for _, c := range []struct {
 		tool, input string
-		want        approval.Then
+		want        string
 	}{
 		{"Read", `{"file_path":"/srv/repo/a.go"}`, approval.Allow},
 		{"Read", `{"file_path":"/srv/repo/../../etc/passwd"}`, approval.Ask},

@@ -19,7 +19,30 @@ type Invocation struct {
 	Workdir     string          // absolute
 	Options     json.RawMessage // what the kind of agent needs beside; may be nil
 	Prices      string          // path for pricing.Open; may be empty
+	Settings    Settings
+	StateDir    string // where a driver may keep files over executions, each under its kind's name; empty: nowhere
 }
+
+// Settings are a definition's settings that drivers carry out, whatever the kind.
+type Settings struct {
+	ExitGrace       time.Duration  `json:"exitGrace,omitempty"`       // from an agent's result to its end; 0 is DefaultExitGrace
+	ApprovalTimeout time.Duration  `json:"approvalTimeout,omitempty"` // until a question is denied; 0 is DefaultApprovalTimeout
+	ApprovalRules   []ApprovalRule `json:"approvalRules,omitempty"`
+}
+
+// ApprovalRule says what becomes of the uses of a tool. Rules are tried in order; the first that matches
+// counts. Package approval carries them out.
+type ApprovalRule struct {
+	Tool  string `json:"tool"`            // a name, or a pattern with * and ?
+	Match string `json:"match,omitempty"` // a pattern of the tool's main argument; empty matches all
+	Then  string `json:"then"`            // "allow", "deny" or "ask"
+}
+
+// What Settings leave open.
+const (
+	DefaultExitGrace       = time.Minute
+	DefaultApprovalTimeout = time.Hour
+)
 
 // Command is the process to start.
 type Command struct {
@@ -62,11 +85,11 @@ type Agent interface {
 
 // Reads selects lines: those whose first byte is one of these, per stream; none by default. What
 // is longer than MaxLine bytes is split and logged as any other line. With a MaxLine such a line is
-// waited for, however slowly it comes; with 0, as other lines, it is recorded in parts if it is
-// longer than 64 KiB or comes haltingly, and is then not given to Line.
+// waited for, however slowly it comes; with 0, and on stderr, as other lines, it is recorded in parts
+// if it is longer than 64 KiB or comes haltingly, and is then not given to Line.
 type Reads struct {
 	Stdout, Stderr string
-	MaxLine        int
+	MaxLine        int // of stdout
 }
 
 // Session is the runner as an Agent sees it. Its methods may be called from the Agent's methods
@@ -93,6 +116,8 @@ type Session interface {
 	// End stops the agent: outcome is then what became of it, whatever its exit code. The process
 	// tree gets grace to end by itself before the stop signal.
 	End(outcome Outcome, grace time.Duration)
+	// Active reports whether a process of the agent has used the processor since it was last called.
+	Active() bool
 	// After calls f later, unless the run has ended or cancel is called before.
 	After(d time.Duration, f func()) (cancel func())
 }
@@ -101,8 +126,11 @@ type Session interface {
 type Input struct {
 	RequestID string `json:"requestId,omitempty"`
 	Decision  string `json:"decision,omitempty"` // "allow" or "deny"
-	Text      string `json:"text,omitempty"`
+	Scope     string `json:"scope,omitempty"`    // "once" or "run"; empty is once
+	Text      string `json:"text,omitempty"`     // with a decision: the choice, or why it is denied
+	EOF       bool   `json:"eof,omitempty"`      // nothing more comes on stdin
 	By        string `json:"by,omitempty"`
+	Via       string `json:"via,omitempty"` // protocol.ApprovalVia
 }
 
 // Exit is how the main process ended.
@@ -117,4 +145,6 @@ type Outcome struct {
 	Reason execution.Reason // why it failed
 	Error  string           // for a person: what went wrong
 	Result json.RawMessage  // takes the place of what is in the file CLAUDEOPS_RESULT names
+
+	ResetsAt time.Time // with ReasonUsageLimit: when the account may be used again; zero when unknown
 }

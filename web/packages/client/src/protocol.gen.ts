@@ -525,6 +525,8 @@ export interface ApprovedEvent {
   readonly scope?: ApprovalScope;
   readonly reason?: string;
   readonly via?: ApprovalVia;
+  readonly tool?: string;
+  readonly title?: string;
 }
 
 /** An approval was refused, or expired, or the agent withdrew it. */
@@ -540,6 +542,8 @@ export interface DeniedEvent {
   readonly scope?: ApprovalScope;
   readonly reason?: string;
   readonly via?: ApprovalVia;
+  readonly tool?: string;
+  readonly title?: string;
 }
 
 /** Somebody has sent text to the agent. */
@@ -1011,8 +1015,8 @@ export const shapes: Readonly<Record<string, string>> = {
   "execution:session": "executionId:s seq:n timestamp:s sessionId:s agent:s",
   "execution:cost": "executionId:s seq:n timestamp:s usd:n tokens:Tokens model:s estimated:b models:o? notional:b? reported:b?",
   "execution:approval": "executionId:s seq:n timestamp:s requestId:s tool:s input:x expiresAt:s kind:s? title:s? options:ApprovalOption[]?",
-  "execution:approved": "executionId:s seq:n timestamp:s requestId:s by:s scope:s? reason:s? via:s?",
-  "execution:denied": "executionId:s seq:n timestamp:s requestId:s by:s scope:s? reason:s? via:s?",
+  "execution:approved": "executionId:s seq:n timestamp:s requestId:s by:s scope:s? reason:s? via:s? tool:s? title:s?",
+  "execution:denied": "executionId:s seq:n timestamp:s requestId:s by:s scope:s? reason:s? via:s? tool:s? title:s?",
   "execution:input": "executionId:s seq:n timestamp:s text:s by:s",
   "execution:truncated": "executionId:s seq:n timestamp:s droppedLines:n droppedBytes:n limit:n",
   "execution:completed": "executionId:s seq:n timestamp:s cost:n exitCode:n durationMs:n processesReaped:n result:x? artifacts:Artifact[]? survivors:Survivor[]?",
