@@ -22,31 +22,46 @@ var (
 	rawKey        = []byte(`,"raw":"`)
 	dataKey       = []byte(`,"data":`)
 	commandKey    = []byte(`{"command":"`)
+	kindKey       = []byte(`,"data":{"kind":"`)
 )
 
 // Append adds to dst what the agent wrote for one event, which may end in '\n' or not. Events that
 // are not the agent's own output add nothing: what the runner says (stream agent) and every other
 // type, but for a progress event that a line of stdout brought about.
-func Append(dst, event []byte) []byte {
+//
+// Of an agent whose output is a conversation (package transcript) it adds what people read of it in
+// place of the messages that its program wrote; AppendRaw gives those.
+func Append(dst, event []byte) []byte { return appendEvent(dst, event, false) }
+
+// AppendRaw adds to dst the bytes that the agent's program wrote for one event, as Append does where
+// they are all there is.
+func AppendRaw(dst, event []byte) []byte { return appendEvent(dst, event, true) }
+
+func appendEvent(dst, event []byte, raw bool) []byte {
 	switch {
 	case bytes.HasPrefix(event, logStart):
-		if out, ok := appendLog(dst, event); ok {
+		if out, ok := appendLog(dst, event, raw); ok {
 			return out
 		}
 	case !bytes.HasPrefix(event, progressStart) && !mayBe(event):
 		return dst
 	}
-	return appendSlow(dst, event)
+	return appendSlow(dst, event, raw)
 }
 
 // AppendAll adds what the agent wrote for several events, each a line.
-func AppendAll(dst, events []byte) []byte {
+func AppendAll(dst, events []byte) []byte { return appendAll(dst, events, false) }
+
+// AppendAllRaw is AppendAll with AppendRaw.
+func AppendAllRaw(dst, events []byte) []byte { return appendAll(dst, events, true) }
+
+func appendAll(dst, events []byte, raw bool) []byte {
 	for len(events) > 0 {
 		n := bytes.IndexByte(events, '\n') + 1
 		if n == 0 {
 			n = len(events)
 		}
-		dst = Append(dst, events[:n])
+		dst = appendEvent(dst, events[:n], raw)
 		events = events[n:]
 	}
 	return dst
@@ -58,7 +73,7 @@ func mayBe(event []byte) bool {
 }
 
 // appendLog reads a log event as the runner lays it out. ok is false for any other layout.
-func appendLog(dst, event []byte) (_ []byte, ok bool) {
+func appendLog(dst, event []byte, raw bool) (_ []byte, ok bool) {
 	i := bytes.Index(event, streamKey)
 	if i < 0 {
 		return dst, false
@@ -69,7 +84,10 @@ func appendLog(dst, event []byte) (_ []byte, ok bool) {
 		return dst, false
 	}
 	if string(rest[:i]) == string(execution.Agent) {
-		return dst, true
+		if !bytes.Contains(rest, kindKey) {
+			return dst, true
+		}
+		return dst, false // a part of a conversation: read it in full
 	}
 	rest = rest[i+len(messageKey):]
 	start := len(dst)
@@ -201,7 +219,7 @@ func rune4(s []byte) (r rune, size int) {
 }
 
 // appendSlow reads any layout.
-func appendSlow(dst, event []byte) []byte {
+func appendSlow(dst, event []byte, raw bool) []byte {
 	var e execution.Event
 	if json.Unmarshal(event, &e) != nil {
 		return dst
@@ -215,6 +233,8 @@ func appendSlow(dst, event []byte) []byte {
 			dst = append(append(dst, *d.Line...), '\n')
 		}
 		return dst
+	case e.Type == execution.TypeLog && e.Stream == execution.Agent:
+		return appendSaid(dst, &e, raw)
 	case e.Type != execution.TypeLog || e.Stream != execution.Stdout && e.Stream != execution.Stderr:
 		return dst
 	}
@@ -228,4 +248,22 @@ func appendSlow(dst, event []byte) []byte {
 		dst = append(dst, '\n')
 	}
 	return dst
+}
+
+// appendSaid adds a part of a conversation: its text, or the message it was made of.
+func appendSaid(dst []byte, e *execution.Event, raw bool) []byte {
+	var d struct {
+		Kind string          `json:"kind"`
+		Raw  json.RawMessage `json:"raw"`
+	}
+	if json.Unmarshal(e.Data, &d) != nil || d.Kind == "" {
+		return dst
+	}
+	switch {
+	case raw && len(d.Raw) > 0:
+		return append(append(dst, d.Raw...), '\n')
+	case raw || d.Kind == "raw" || e.Message == nil || *e.Message == "":
+		return dst
+	}
+	return append(append(dst, *e.Message...), '\n')
 }

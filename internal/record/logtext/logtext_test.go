@@ -72,3 +72,19 @@ func FuzzAppend(f *testing.F) {
 		}
 	})
 }
+
+// A conversation has two texts: what people read, and what the agent's program wrote.
+func TestAppend_conversation(t *testing.T) {
+	t.Parallel()
+	const head = `{"type":"execution:log","executionId":"x","seq":1,"timestamp":"2026-01-02T03:04:05.000Z","level":"info","stream":"agent","message":`
+	events := head + `"Reading","data":{"kind":"text","raw":{"type":"assistant",  "x":"é\\u00e9"}}}` + "\n" +
+		head + `"a second block\nof two lines","data":{"kind":"text"}}` + "\n" +
+		head + `"keep_alive","data":{"kind":"raw","raw":{"type":"keep_alive"}}}` + "\n" +
+		head + `"the runner's own word"}` + "\n"
+	if got, want := string(logtext.AppendAll(nil, []byte(events))), "Reading\na second block\nof two lines\n"; got != want {
+		t.Errorf("people read %q, want %q", got, want)
+	}
+	if got, want := string(logtext.AppendAllRaw(nil, []byte(events))), `{"type":"assistant",  "x":"é\\u00e9"}`+"\n"+`{"type":"keep_alive"}`+"\n"; got != want {
+		t.Errorf("the bytes are %q, want %q", got, want)
+	}
+}

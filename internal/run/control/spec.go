@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/claudeops/claudeops/internal/run/runner/driver"
 )
 
 // Spec is what a runner is told about its execution: DIR/executions/<id>/spec.json, written by the
@@ -35,7 +37,8 @@ type Spec struct {
 	SyncInterval time.Duration   `json:"syncInterval,omitempty"` // how long log lines may wait for fsync; 0 is DefaultSyncInterval
 	NoCgroup     bool            `json:"noCgroup,omitempty"`     // keep to signals even where a cgroup v2 is writable
 	Options      json.RawMessage `json:"options,omitempty"`      // for the driver
-	Prices       string          `json:"prices,omitempty"`       // file with prices of models in place of the program's; empty: none
+	Settings     driver.Settings `json:"settings,omitzero"`
+	Prices       string          `json:"prices,omitempty"` // file with prices of models in place of the program's; empty: none
 }
 
 // What Spec leaves open.

@@ -53,8 +53,14 @@ func findProgram(name string, env []string, workdir string) (string, error) {
 	if found != nil {
 		return "", found
 	}
-	return "", fmt.Errorf("%q is not in the agent's PATH (%s): install it, give its full path, or set PATH in the definition's env", name, search)
+	return "", &notFound{fmt.Sprintf("%q is not in the agent's PATH (%s): install it, give its full path, or set PATH in the definition's env", name, search)}
 }
+
+// notFound says that a program is nowhere in PATH.
+type notFound struct{ text string }
+
+func (e *notFound) Error() string { return e.text }
+func (e *notFound) Unwrap() error { return fs.ErrNotExist }
 
 // executable says what is wrong with a file that is to be executed.
 func executable(path string) error {

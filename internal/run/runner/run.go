@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -286,7 +287,8 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 	}
 	env := environment(r.spec.Env, map[string]string{
 		process.Marker: r.spec.ExecutionID, "CLAUDEOPS_RESULT": r.result, "CLAUDEOPS_WORKSPACE": r.workspace})
-	inv := driver.Invocation{ExecutionID: r.spec.ExecutionID, Agent: r.spec.Agent, Argv: r.spec.Argv, Env: env, Workdir: workdir, Options: r.spec.Options, Prices: r.spec.Prices}
+	inv := driver.Invocation{ExecutionID: r.spec.ExecutionID, Agent: r.spec.Agent, Argv: r.spec.Argv, Env: env, Workdir: workdir, Options: r.spec.Options, Prices: r.spec.Prices,
+		Settings: r.spec.Settings, StateDir: filepath.Join(filepath.Dir(filepath.Dir(r.dir)), sessionsDir)}
 	cmd, err := drv.Command(inv)
 	if err != nil {
 		return nil, err
@@ -299,13 +301,16 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 	}
 	program, err := findProgram(cmd.Argv[0], cmd.Env, workdir)
 	if err != nil {
+		if m, ok := drv.(driver.Installed); ok && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w; %s", err, m.Install())
+		}
 		return nil, err
 	}
 	p, err := newPipes(cmd.Stdin)
 	if err != nil {
 		return nil, err
 	}
-	r.session = &session{rec: r.rec, end: r.driverEnds, tasks: make(map[*task]struct{})}
+	r.session = &session{rec: r.rec, end: r.driverEnds, work: process.NewWork(r.spec.ExecutionID, r.group), tasks: make(map[*task]struct{})}
 	if p.stdin != nil {
 		r.session.input = newInputPipe(p.stdin.ours)
 	}
@@ -397,6 +402,10 @@ func (r *run) verdict(why *stop, status *syscall.WaitStatus) *execution.Event {
 		// The driver says it has done its work; that it had to be ended after is no failure.
 		zero := 0
 		e.ExitCode, e.Signal = &zero, ""
+	}
+	if !outcome.ResetsAt.IsZero() {
+		at := execution.At(outcome.ResetsAt)
+		e.ResetsAt = &at
 	}
 	e.Result = result
 	if outcome.Result != nil {

@@ -35,6 +35,7 @@ const (
 // Names in the directory of one execution.
 const (
 	resultFile   = "result.json"
+	sessionsDir  = "sessions" // of the data directory: what drivers keep of agents' sessions
 	workspaceDir = "workspace"
 )
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/run/runner/logline"
 )
@@ -23,6 +24,7 @@ type session struct {
 	rec   *recorder
 	input *inputPipe // nil when stdin is /dev/null
 	end   func(driver.Outcome, time.Duration)
+	work  *process.Work
 
 	muted bool // the line being read is past the output limit
 	over  bool // nothing more is recorded
@@ -42,15 +44,16 @@ func (s *session) Log(stream execution.Stream, level execution.Level, message, d
 	case execution.Agent:
 		index = logline.Agent
 	}
-	if s.muted && index != logline.Agent {
-		return
+	if s.muted {
+		return // what is made of a line past the limit is past it too
 	}
 	s.rec.logLocked(time.Now().UnixMilli(), logline.LevelOf(level), index, message, false, data)
 }
 
 func (s *session) Emit(e *execution.Event) error {
 	switch e.Type {
-	case execution.TypeProgress, execution.TypeCost, execution.TypeApproval, execution.TypeApproved, execution.TypeDenied:
+	case execution.TypeProgress, execution.TypeCost, execution.TypeApproval, execution.TypeApproved, execution.TypeDenied,
+		execution.TypeSession, execution.TypeInput:
 		s.rec.addLocked(e)
 		return nil
 	}
@@ -110,6 +113,8 @@ func (s *session) CloseInput() {
 }
 
 func (s *session) End(outcome driver.Outcome, grace time.Duration) { s.end(outcome, grace) }
+
+func (s *session) Active() bool { return s.work.Active() }
 
 // task is something to be done later.
 type task struct{ timer *time.Timer }

@@ -41,6 +41,7 @@ type logQuery struct {
 	ID     string   `path:"id" doc:"The execution's id."`
 	Stream []string `query:"stream,explode" doc:"Only this stream: stdout or stderr. Both when absent."`
 	Follow bool     `query:"follow" doc:"Go on with what is written, until the execution has ended."`
+	Raw    bool     `query:"raw" doc:"Of an agent whose output is a conversation: the messages that its program wrote, byte for byte, in place of what people read."`
 }
 
 func (g *Gateway) registerStreams() {
@@ -56,7 +57,7 @@ func (g *Gateway) registerStreams() {
 	operation(g, huma.Operation{
 		OperationID: "execution-log", Method: http.MethodGet, Path: "/api/executions/{id}/log", Tags: []string{"executions"},
 		Summary:     "What the agent wrote, byte for byte",
-		Description: "stdout and stderr in the order they were recorded, also while it runs.",
+		Description: "stdout and stderr in the order they were recorded, also while it runs. Of an agent whose output is a conversation (claude, acp, codex) it is what people read; raw gives the messages themselves.",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The agent's bytes.",
 			Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
@@ -138,7 +139,7 @@ func (g *Gateway) logText(ctx context.Context, in *logQuery) (*huma.StreamRespon
 	}
 	// The agent's name is plain by its own rules; the id has passed its check.
 	exchangeOf(ctx).w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.log"`, rec.AgentType, rec.ExecutionID))
-	out := func(w io.Writer) transcript { return &agentText{w: w, only: only} }
+	out := func(w io.Writer) transcript { return &agentText{w: w, only: only, raw: in.Raw} }
 	return g.stream(ctx, reader, rec, at, gap, in.Follow, "text/plain; charset=utf-8", out), nil
 }
 
@@ -408,17 +409,22 @@ func (e *eventLines) gap(gap *journal.Gap) error {
 type agentText struct {
 	w    io.Writer
 	only map[execution.Stream]bool // empty: all
+	raw  bool
 	buf  []byte
 }
 
 func (t *agentText) events(lines []byte) (bool, error) {
+	add, addAll := logtext.Append, logtext.AppendAll
+	if t.raw {
+		add, addAll = logtext.AppendRaw, logtext.AppendAllRaw
+	}
 	t.buf = t.buf[:0]
 	if len(t.only) == 0 {
-		t.buf = logtext.AppendAll(t.buf, lines)
+		t.buf = addAll(t.buf, lines)
 	} else {
 		for line := range bytes.Lines(lines) {
 			if t.only[streamOf(line)] {
-				t.buf = logtext.Append(t.buf, line)
+				t.buf = add(t.buf, line)
 			}
 		}
 	}
@@ -432,8 +438,8 @@ func streamOf(line []byte) execution.Stream {
 		Type   string           `json:"type"`
 		Stream execution.Stream `json:"stream"`
 	}
-	if json.Unmarshal(line, &e) == nil && e.Type == execution.TypeProgress {
-		return execution.Stdout
+	if json.Unmarshal(line, &e) == nil && (e.Type == execution.TypeProgress || e.Stream == execution.Agent) {
+		return execution.Stdout // a conversation is read from there as well
 	}
 	return e.Stream
 }

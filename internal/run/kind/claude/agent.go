@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/claudeops/claudeops/internal/execution"
@@ -53,11 +54,19 @@ func newAgent(o Options, broken error, inv driver.Invocation, s driver.Session) 
 	}
 	a := &agent{session: s, say: transcript.NewWriter(s), options: o, broken: broken, grace: inv.Settings,
 		desk: approval.NewDesk(s, mode, inv.Settings), tools: map[string]string{}, todos: map[string]bool{}, background: map[string]bool{},
-		cost: newLedger(inv.StateDir, o.Resume)}
+		cost: newLedger(stateDir(inv), o.Resume, inv.Prices)}
 	if a.grace.ExitGrace <= 0 {
 		a.grace.ExitGrace = driver.DefaultExitGrace
 	}
 	return a
+}
+
+// stateDir is where the totals of sessions are kept; empty: nowhere.
+func stateDir(inv driver.Invocation) string {
+	if inv.StateDir == "" {
+		return ""
+	}
+	return filepath.Join(inv.StateDir, "claude")
 }
 
 // everyByte selects all lines.

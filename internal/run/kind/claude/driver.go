@@ -3,7 +3,6 @@ package claude
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,13 +16,8 @@ type Driver struct{}
 // install is what to do where the CLI is missing.
 const install = "install Claude Code with `npm install -g @anthropic-ai/claude-code`, or give its path as claude.executable"
 
-// Missing says what to do when the CLI is not there.
-func (Driver) Missing(argv0 string) string {
-	if filepath.Base(argv0) != "claude" {
-		return ""
-	}
-	return install
-}
+// Install says what to do when the CLI is not there.
+func (Driver) Install() string { return install }
 
 // Command gives the command line with the environment that a headless session needs.
 func (Driver) Command(inv driver.Invocation) (driver.Command, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/pricing"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -23,21 +24,30 @@ type ledger struct {
 	model    string // of the last message
 	notional bool
 	seen     map[string]bool // ids of API messages
-	counted  map[string]protocol.Tokens
+	prices   *pricing.Table
+	counted  totals // by the usage of API messages
 
 	past    totals // of conversations of this process that were reset
 	last    *totals
 	carried totals // the part of last that is before's
+	guessed bool   // carried is an estimate
 }
 
 // totals are what a process has reported.
 type totals struct {
-	USD    float64                       `json:"usd"`
-	Models map[string]protocol.ModelCost `json:"models"`
+	USD    protocol.MicroUSD    `json:"microUsd"`
+	Models map[string]modelCost `json:"models"`
 }
 
-func newLedger(dir, resume string) *ledger {
-	l := &ledger{dir: dir, resumed: resume != "", seen: map[string]bool{}, counted: map[string]protocol.Tokens{}}
+type modelCost struct {
+	USD    protocol.MicroUSD `json:"microUsd"`
+	Tokens protocol.Tokens   `json:"tokens"`
+}
+
+func newLedger(dir, resume, prices string) *ledger {
+	// The server has checked the file; one that became unreadable since leaves the program's prices.
+	table, _ := pricing.Open(prices)
+	l := &ledger{dir: dir, resumed: resume != "", seen: map[string]bool{}, prices: table}
 	if resume != "" {
 		l.before = l.load(resume)
 	}
@@ -49,7 +59,7 @@ func (l *ledger) started(m *message) {
 	l.session = m.SessionID
 	l.notional = m.APIKeySource == "none"
 	if m.Model != "" {
-		l.model = normalModel(m.Model)
+		l.model = pricing.Normalize(m.Model)
 	}
 }
 
@@ -60,12 +70,14 @@ func (l *ledger) count(m *apiMessage) bool {
 		return false
 	}
 	l.seen[m.ID] = true
-	model := normalModel(m.Model)
-	if model != "" {
-		l.model = model
+	if m.Model != "" {
+		l.model = pricing.Normalize(m.Model)
 	}
 	u := m.Usage
-	l.counted[l.model] = l.counted[l.model].Plus(protocol.Tokens{Input: u.Input, Output: u.Output, CacheRead: u.CacheRead, CacheWrite: u.CacheWrite, CacheWrite1h: u.Creation.Hour})
+	tokens := protocol.Tokens{Input: u.Input, Output: u.Output, CacheRead: u.CacheRead, CacheWrite: u.CacheWrite, CacheWrite1h: min(u.Creation.Hour, u.CacheWrite)}
+	usd, _ := l.prices.Cost(l.model, tokens) // of a model without a price only the tokens are known
+	usd += protocol.MicroUSD(u.Server.Searches) * l.prices.WebSearch
+	l.counted = l.counted.plus(totals{USD: usd, Models: map[string]modelCost{l.model: {usd, tokens}}})
 	return true
 }
 
@@ -74,20 +86,28 @@ func (l *ledger) settle(r *result) {
 	if r.TotalCostUSD == nil && len(r.ModelUsage) == 0 {
 		return
 	}
-	t := &totals{Models: map[string]protocol.ModelCost{}}
+	t := &totals{Models: map[string]modelCost{}}
 	for name, u := range r.ModelUsage {
-		model := normalModel(name)
-		c := t.Models[model]
-		c.USD += u.CostUSD
+		model := pricing.Normalize(name)
+		c, usd := t.Models[model], protocol.FromUSD(u.CostUSD)
+		c.USD += usd
 		c.Tokens = c.Tokens.Plus(protocol.Tokens{Input: u.Input, Output: u.Output, CacheRead: u.CacheRead, CacheWrite: u.CacheWrite})
 		t.Models[model] = c
-		t.USD += u.CostUSD
+		t.USD += usd
 	}
 	if r.TotalCostUSD != nil {
-		t.USD = *r.TotalCostUSD
+		t.USD = protocol.FromUSD(*r.TotalCostUSD)
 	}
-	if l.last == nil && l.before != nil && l.carries(t) {
-		l.carried = *l.before
+	if l.last == nil && l.resumed {
+		switch {
+		case l.before != nil:
+			if l.carries(t) {
+				l.carried = *l.before
+			}
+		case 2*reading(t) > 3*reading(&l.counted) && reading(&l.counted) > 0:
+			// A session that was used elsewhere: what it held before this process is what was not counted.
+			l.carried, l.guessed = t.minus(l.counted), true
+		}
 	}
 	l.last = t
 	l.save()
@@ -99,28 +119,26 @@ func (l *ledger) carries(t *totals) bool {
 	if t.USD < l.before.USD {
 		return false
 	}
-	var held, fresh, counted int64
 	for model, before := range l.before.Models {
 		now := t.Models[model].Tokens
 		if now.Input < before.Tokens.Input || now.Output < before.Tokens.Output || now.CacheRead < before.Tokens.CacheRead || now.CacheWrite < before.Tokens.CacheWrite {
 			return false
 		}
-		held += reading(before.Tokens)
 	}
-	for _, now := range t.Models {
-		fresh += reading(now.Tokens)
-	}
-	for _, c := range l.counted {
-		counted += reading(c)
-	}
+	held, fresh, counted := reading(l.before), reading(t), reading(&l.counted)
 	if counted == 0 || held == 0 {
 		return true
 	}
 	return distance(fresh-held, counted) < distance(fresh, counted)
 }
 
-// reading counts the tokens that a request sends, which each message reports exactly.
-func reading(t protocol.Tokens) int64 { return t.Input + t.CacheRead + t.CacheWrite }
+// reading counts the tokens that requests send, which each message reports exactly.
+func reading(t *totals) (n int64) {
+	for _, c := range t.Models {
+		n += c.Tokens.Input + c.Tokens.CacheRead + c.Tokens.CacheWrite
+	}
+	return n
+}
 
 func distance(a, b int64) int64 {
 	if a < b {
@@ -134,49 +152,42 @@ func (l *ledger) reset() {
 	if l.last != nil {
 		l.past = l.past.plus(l.last.minus(l.carried))
 	}
-	l.last, l.before, l.carried = nil, nil, totals{}
-	l.counted = map[string]protocol.Tokens{}
+	l.last, l.before, l.resumed, l.carried, l.counted = nil, nil, false, totals{}, totals{}
 }
 
 // now gives what the run has cost so far, and whether that is an estimate.
 func (l *ledger) now() (t totals, estimated bool) {
 	if l.last != nil {
-		return l.past.plus(l.last.minus(l.carried)), false
+		return l.past.plus(l.last.minus(l.carried)), l.guessed
 	}
-	t = totals{Models: map[string]protocol.ModelCost{}}
-	for model, tokens := range l.counted {
-		usd := estimate(model, tokens)
-		t.Models[model] = protocol.ModelCost{USD: usd, Tokens: tokens}
-		t.USD += usd
-	}
-	return l.past.plus(t), true
+	return l.past.plus(l.counted), true
 }
 
 func (l *ledger) total() float64 {
 	t, _ := l.now()
-	return t.USD
+	return t.USD.USD()
 }
 
 func (t totals) plus(o totals) totals {
 	sum := totals{USD: t.USD + o.USD, Models: maps.Clone(t.Models)}
 	if sum.Models == nil {
-		sum.Models = map[string]protocol.ModelCost{}
+		sum.Models = map[string]modelCost{}
 	}
 	for model, c := range o.Models {
 		was := sum.Models[model]
-		sum.Models[model] = protocol.ModelCost{USD: was.USD + c.USD, Tokens: was.Tokens.Plus(c.Tokens)}
+		sum.Models[model] = modelCost{USD: was.USD + c.USD, Tokens: was.Tokens.Plus(c.Tokens)}
 	}
 	return sum
 }
 
 func (t totals) minus(o totals) totals {
-	rest := totals{USD: max(0, t.USD-o.USD), Models: map[string]protocol.ModelCost{}}
+	rest := totals{USD: max(0, t.USD-o.USD), Models: map[string]modelCost{}}
 	for model, c := range t.Models {
 		was := o.Models[model]
 		c.USD = max(0, c.USD-was.USD)
 		c.Tokens = protocol.Tokens{Input: max(0, c.Tokens.Input-was.Tokens.Input), Output: max(0, c.Tokens.Output-was.Tokens.Output),
 			CacheRead: max(0, c.Tokens.CacheRead-was.Tokens.CacheRead), CacheWrite: max(0, c.Tokens.CacheWrite-was.Tokens.CacheWrite)}
-		if c != (protocol.ModelCost{}) {
+		if c != (modelCost{}) {
 			rest.Models[model] = c
 		}
 	}
@@ -230,22 +241,19 @@ func (l *ledger) save() {
 }
 
 // tellCost adds a cost event.
-func (a *agent) tellCost(estimated bool) {
-	t, guess := a.cost.now()
-	estimated = estimated && guess
-	usd := protocol.FromUSD(t.USD).USD()
+func (a *agent) tellCost() {
+	t, estimated := a.cost.now()
+	usd := t.USD.USD()
 	var all protocol.Tokens
+	models := make(map[string]protocol.ModelCost, len(t.Models))
 	for model, c := range t.Models {
 		all = all.Plus(c.Tokens)
-		c.USD = protocol.FromUSD(c.USD).USD()
-		t.Models[model] = c
+		models[model] = protocol.ModelCost{USD: c.USD.USD(), Tokens: c.Tokens}
 	}
-	e := &execution.Event{Type: execution.TypeCost, USD: &usd, Tokens: &all, Model: a.cost.model, Models: t.Models, Estimated: &estimated}
+	e := &execution.Event{Type: execution.TypeCost, USD: &usd, Tokens: &all, Model: a.cost.model, Models: models, Estimated: &estimated}
 	if a.cost.notional {
 		e.Notional = &a.cost.notional
 	}
+	// An event of this type is never refused.
 	_ = a.session.Emit(e)
 }
-
-// estimate is what tokens cost at the published prices; 0 where the model's price is not known.
-func estimate(string, protocol.Tokens) float64 { return 0 }

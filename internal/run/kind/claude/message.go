@@ -145,6 +145,9 @@ type usage struct {
 	Creation   struct {
 		Hour int64 `json:"ephemeral_1h_input_tokens"`
 	} `json:"cache_creation"`
+	Server struct {
+		Searches int64 `json:"web_search_requests"`
+	} `json:"server_tool_use"`
 }
 
 type modelUsage struct {
@@ -163,15 +166,6 @@ func readJSON(raw []byte, v any) bool {
 	err := json.Unmarshal(raw, v)
 	var wrong *json.UnmarshalTypeError
 	return err == nil || errors.As(err, &wrong) && wrong.Field != ""
-}
-
-// normalModel is a model's id without what does not change its price: a size of context, a date.
-func normalModel(id string) string {
-	id, _, _ = strings.Cut(id, "[")
-	if i := strings.LastIndexByte(id, '-'); i > 0 && len(id)-i == 9 && strings.Trim(id[i+1:], "0123456789") == "" {
-		id = id[:i]
-	}
-	return id
 }
 
 // plainText gives a text, or the texts of a list of blocks.

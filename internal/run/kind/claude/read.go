@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/pricing"
 	"github.com/claudeops/claudeops/internal/run/transcript"
 )
 
@@ -103,12 +104,12 @@ func (a *agent) readAssistant(m *message) {
 	a.watch.turn = true
 	a.stopExit()
 	if a.cost.count(m.Message) {
-		a.tellCost(true)
+		a.tellCost()
 	}
 	if u := m.Message.Usage; u != nil && m.Parent == "" {
 		a.context = u.Input + u.CacheRead + u.CacheWrite
 	}
-	model := normalModel(m.Message.Model)
+	model := pricing.Normalize(m.Message.Model)
 	for _, b := range blocks(m.Message.Content) {
 		switch b.Type {
 		case "text":

@@ -95,7 +95,7 @@ func (a *agent) readResult(m *message) {
 	failed := level == execution.Error
 	a.say.Say(level, text, transcript.Data{Kind: transcript.Result, IsError: &failed, Status: firstOf(r.TerminalReason, m.Subtype)})
 	a.warnOfResult(&r)
-	a.tellCost(false)
+	a.tellCost()
 	a.settleInput()
 }
 

@@ -5,6 +5,7 @@ package kinds
 import (
 	"github.com/claudeops/claudeops/internal/run/kind"
 	"github.com/claudeops/claudeops/internal/run/kind/builtin"
+	"github.com/claudeops/claudeops/internal/run/kind/claude"
 	"github.com/claudeops/claudeops/internal/run/kind/command"
 	"github.com/claudeops/claudeops/internal/run/kind/script"
 )
@@ -15,5 +16,6 @@ func All() []kind.Kind {
 		command.Kind(),
 		script.Kind(),
 		builtin.Kind(),
+		claude.Kind(),
 	}
 }

@@ -18,6 +18,16 @@ var kits = map[string]struct {
 	"command": {[]any{"df", "-h"}, program},
 	"shell":   {"df -h", program},
 	"builtin": {"system-health", program},
+	"claude": {map[string]any{"prompt": "Say hello."}, drivertest.Kit{Lines: []string{
+		`{"type":"system","subtype":"init","session_id":"s","model":"claude-sonnet-5","tools":["Read"]}`,
+		`{"message":{"id":"m1","model":"claude-sonnet-5","content":[{"type":"text","text":"Hello"},{"type":"tool_use","id":"t1","name":"TodoWrite","input":{"todos":[{"content":"a","status":"in_progress"}]}}],"usage":{"input_tokens":3}},"type":"assistant"}`,
+		`{"type":"user","message":{"content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"image","source":{"data":"AAAA"}}],"is_error":true}]}}`,
+		`{"type":"control_request","request_id":"r1","request":{"subtype":"can_use_tool","tool_name":"Bash","input":{"command":"ls"}}}`,
+		`{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1794600000,"rateLimitType":"five_hour"}}`,
+		`{"type":"something new","x":1}`,
+		`{"type":"result","subtype":"success","is_error":false,"result":"done","total_cost_usd":0.1,"modelUsage":{"claude-sonnet-5":{"inputTokens":1,"costUSD":0.1}}}`,
+		`{"type":"assistant","message":17}`,
+	}}},
 }
 
 var program = drivertest.Kit{

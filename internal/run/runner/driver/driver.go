@@ -59,6 +59,12 @@ type Driver interface {
 	Open(inv Invocation, s Session) Agent
 }
 
+// Installed is a Driver whose program people install.
+type Installed interface {
+	// Install says what to do where the program is missing.
+	Install() string
+}
+
 // Agent is one run of an agent as its driver sees it. The runner calls one method at a time, and
 // the functions given to Session.After in the same way, so an Agent needs no lock. No method may
 // block.

@@ -194,6 +194,7 @@ func (s *session) Progress(percent float64, message string, line []byte) bool {
 
 func (s *session) Send([]byte) error                 { return nil }
 func (s *session) CloseInput()                       {}
+func (s *session) Active() bool                      { return false }
 func (s *session) End(driver.Outcome, time.Duration) {}
 func (s *session) After(_ time.Duration, f func()) (cancel func()) {
 	s.later = append(s.later, f)
