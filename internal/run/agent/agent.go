@@ -13,6 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/claudeops/claudeops/internal/run/kind"
+	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/trust/mask"
 )
 
@@ -52,6 +53,9 @@ type Definition struct {
 	Budget      Budget   // 0 no limit
 	Mask        []string // texts masked in output, beside the secrets
 	Retention   Retention
+
+	Settings driver.Settings // what drivers carry out: approvals, the end of an agent
+	OnLimit  string          // when an account's usage limit is met: LimitContinue or LimitFail
 
 	MaskPatterns []string // expressions (RE2) whose matches within a line are masked in output
 
@@ -105,7 +109,13 @@ type view struct {
 	MaxOutput     int64           `json:"maxOutput,omitempty"`
 	Budget        *budgetView     `json:"budget,omitempty"`
 	Retention     *retentionView  `json:"retention,omitempty"`
-	File          string          `json:"file,omitempty"`
+
+	ApprovalRules     []driver.ApprovalRule `json:"approvalRules,omitempty"`
+	ApprovalTimeoutMs int64                 `json:"approvalTimeoutMs,omitempty"`
+	ExitGraceMs       int64                 `json:"exitGraceMs,omitempty"`
+	OnLimit           string                `json:"onLimit,omitempty"`
+
+	File string `json:"file,omitempty"`
 }
 
 type stopView struct {
@@ -130,6 +140,7 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 		Workdir:    d.Workdir, TimeoutMs: d.Timeout.Milliseconds(), IdleTimeoutMs: d.IdleTimeout.Milliseconds(),
 		Stop:        stopView{Signal: d.Stop.Signal, GraceMs: d.Stop.Grace.Milliseconds()},
 		Concurrency: d.Concurrency, MaxOutput: d.MaxOutput, Retention: d.Retention.view(), File: d.File,
+		ApprovalRules: d.Settings.ApprovalRules, ApprovalTimeoutMs: d.Settings.ApprovalTimeout.Milliseconds(), ExitGraceMs: d.Settings.ExitGrace.Milliseconds(), OnLimit: d.OnLimit,
 	}
 	runs := mapTexts(d.Runs, hidden.String)
 	v.Runs = d.kind.Runs(runs)

@@ -49,6 +49,10 @@ func fields() []field {
 		{"budget", (*parser).readBudget},
 		{"mask", (*parser).readMask},
 		{"retention", (*parser).readRetention},
+		{"approvalRules", (*parser).readApprovalRules},
+		{"approvalTimeout", func(p *parser, n *yaml.Node) { p.def.Settings.ApprovalTimeout = p.moreThanZero(n, "approvalTimeout") }},
+		{"exitGrace", func(p *parser, n *yaml.Node) { p.def.Settings.ExitGrace = p.moreThanZero(n, "exitGrace") }},
+		{"onLimit", (*parser).readOnLimit},
 	}...)
 }
 

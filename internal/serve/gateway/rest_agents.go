@@ -47,7 +47,15 @@ type AgentView struct {
 	MaxOutput     int64           `json:"maxOutput,omitempty" doc:"Bytes; 0: no limit."`
 	Budget        *AgentBudget    `json:"budget,omitempty"`
 	Retention     *AgentRetention `json:"retention,omitempty" doc:"What it sets itself; the rest is as the server has it."`
-	File          string          `json:"file,omitempty" doc:"Where it was read; none for what is built in."`
+	ApprovalRules []struct {
+		Tool  string `json:"tool"`
+		Match string `json:"match,omitempty"`
+		Then  string `json:"then" enum:"allow,deny,ask"`
+	} `json:"approvalRules,omitempty" doc:"What becomes of the uses of tools."`
+	ApprovalTimeoutMs int64  `json:"approvalTimeoutMs,omitempty" doc:"Until a question is denied; 0: the default, an hour."`
+	ExitGraceMs       int64  `json:"exitGraceMs,omitempty" doc:"From an agent's result to its end; 0: the default, a minute."`
+	OnLimit           string `json:"onLimit,omitempty" enum:"continue,fail" doc:"What follows when the usage limit of the agent's account is met; absent: continue."`
+	File              string `json:"file,omitempty" doc:"Where it was read; none for what is built in."`
 }
 
 // AgentStop is how an agent is asked to end.
