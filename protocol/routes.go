@@ -20,6 +20,11 @@ var RoutePermission = map[string][]string{
 	"GET /api/session":  {PermNone},
 	"POST /api/tickets": {PermNone},
 
+	// Credentials are the owner's to give: whoever makes one decides who else comes in.
+	"GET /api/keys":         {PermAdmin},
+	"POST /api/keys":        {PermAdmin},
+	"DELETE /api/keys/{id}": {PermAdmin},
+
 	"GET /api/agents":        {PermExecute, PermRead},
 	"GET /api/agents/{name}": {PermExecute, PermRead},
 
@@ -35,7 +40,7 @@ var RoutePermission = map[string][]string{
 	"GET /api/search":                  {PermRead},
 	"GET /api/retention":               {PermRead}, // what is to go can be seen by whoever can see it now
 	"POST /api/retention":              {PermAdmin},
-	"GET /api/costs":                   {PermRead},
+	"GET /api/costs":                   {PermCosts},
 	"GET /api/system":                  {PermSystem},
 
 	// The live transports: what a message needs stands in MessagePermission. The WebSocket may be

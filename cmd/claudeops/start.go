@@ -121,7 +121,7 @@ a signal ended it, 130 when it was cancelled, and 1 when it failed without any o
 	flags.StringVar(&c.color, "color", "auto", "`when` to use colour: auto, always, never")
 	_ = root.RegisterFlagCompletionFunc("color", completeWords("auto", "always", "never"))
 	root.AddCommand(
-		c.serveCommand(), c.openCommand(), c.tokenCommand(),
+		c.serveCommand(), c.openCommand(), c.tokenCommand(), c.keysCommand(),
 		c.runCommand(), c.rerunCommand(), c.waitCommand(), c.cancelCommand(),
 		c.psCommand(), c.showCommand(), c.logsCommand(), c.grepCommand(), c.topCommand(),
 		c.agentsCommand(), c.validateCommand(), c.initCommand(),

@@ -20,13 +20,14 @@ type Cost struct {
 // CostFilter chooses what is summed. The zero CostFilter chooses everything.
 type CostFilter struct {
 	AgentType string
+	Agents    []string  // as in Filter
 	Since     time.Time // queued then or later; zero: open
 	Until     time.Time // queued before; zero: open
 }
 
 // Costs sums by day and agent, newest day first, agents by name.
 func (x *Index) Costs(ctx context.Context, filter CostFilter) (costs []Cost, err error) {
-	shared := Filter{AgentType: filter.AgentType, Since: filter.Since, Until: filter.Until}
+	shared := Filter{AgentType: filter.AgentType, Agents: filter.Agents, Since: filter.Since, Until: filter.Until}
 	conditions, args := shared.where("")
 	query := `SELECT queued_at / 86400000 AS day, agent, count(*), sum(cost), sum(cost * estimated),
 		sum(input), sum(output), sum(cache_read), sum(cache_write)

@@ -22,6 +22,7 @@ type Filter struct {
 	Status    []execution.Status // any of these; empty: any
 	AgentType string
 	Tags      []string  // all of these
+	Agents    []string  // agents whose name matches any of these patterns, with * and ?; empty: any agent
 	Since     time.Time // queued then or later; zero: open
 	Until     time.Time // queued before; zero: open
 	Pinned    *bool     // only those that are pinned, or that are not; nil: either
@@ -118,6 +119,14 @@ func (f *Filter) where(after string) (conditions []string, args []any) {
 	}
 	for _, tag := range f.Tags {
 		add("instr(tags, ?) > 0", tagText([]string{tag}))
+	}
+	if len(f.Agents) > 0 {
+		any := make([]string, len(f.Agents))
+		for i, pattern := range f.Agents {
+			any[i] = "agent GLOB ?"
+			args = append(args, pattern)
+		}
+		conditions = append(conditions, "("+strings.Join(any, " OR ")+")")
 	}
 	if after != "" {
 		add("id < ?", after)

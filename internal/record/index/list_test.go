@@ -150,6 +150,18 @@ func TestList(t *testing.T) {
 		}
 	})
 
+	t.Run("agents_by_pattern", func(t *testing.T) {
+		t.Parallel()
+		x := newIndex(t)
+		put(t, x, record(1, "deploy-a", execution.Completed), record(2, "deploy-b", execution.Running), record(3, "report", execution.Completed))
+		for patterns, want := range map[string]int64{"deploy-*": 2, "deploy-?": 2, "report": 1, "deploy-a report": 2, "none-*": 0, "*": 3} {
+			page, err := x.List(t.Context(), index.Filter{Agents: strings.Fields(patterns), Count: true})
+			if err != nil || int64(len(page.Executions)) != want || page.Total != want {
+				t.Errorf("%s: %d executions, %d in all, %v, want %d", patterns, len(page.Executions), page.Total, err, want)
+			}
+		}
+	})
+
 	t.Run("pages_hold_still_while_new_ones_come", func(t *testing.T) {
 		t.Parallel()
 		x := newIndex(t)

@@ -25,6 +25,7 @@ type Request struct {
 	Tags           []string        // beside the definition's own
 	IdempotencyKey string          // empty: none. The same user's same key gives the same execution
 	Trigger        execution.Trigger
+	StartedBy      string // the name of the API key; empty: Trigger.User says who
 
 	// EndWithCaller says that the execution is to be cancelled when Trigger.User stays away: it is
 	// kept with the execution, so that the next server knows.
@@ -171,7 +172,7 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 	trigger := request.Trigger
 	line, at, err := appendEvent(w, &execution.Event{
 		Type: execution.TypeQueued, ExecutionID: id, Timestamp: execution.At(now),
-		AgentType: d.Name, Config: config, Trigger: &trigger, Tags: request.Tags,
+		AgentType: d.Name, Config: config, Trigger: &trigger, Tags: request.Tags, StartedBy: request.StartedBy,
 	})
 	if err != nil {
 		return nil, err

@@ -10,11 +10,13 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/serve/websocket"
+	"github.com/claudeops/claudeops/internal/trust/auth"
 	"github.com/claudeops/claudeops/protocol"
 )
 
 // executionsFilter is what an executions subscription asks for.
 type executionsFilter struct {
+	scope     auth.Scope // what the subscriber may read
 	agentType string
 	status    []execution.Status
 }
@@ -22,7 +24,7 @@ type executionsFilter struct {
 // wants reports whether an event is for this subscription. Changes of status pass whatever the
 // filter says of status: who watches what runs must hear that it ended.
 func (f *executionsFilter) wants(e *execution.Event, rec *execution.Record) bool {
-	if f.agentType != "" && rec.AgentType != f.agentType {
+	if !f.scope.Allows(rec.AgentType) || f.agentType != "" && rec.AgentType != f.agentType {
 		return false
 	}
 	if len(f.status) == 0 || slices.Contains(f.status, rec.Status) || e.Terminal() {
@@ -133,8 +135,9 @@ const recentInSnapshot = 50
 func (l *live) snapshot(ctx context.Context, f *executionsFilter) ([]execution.Record, error) {
 	live, ended := splitStatuses(f.status)
 	var all []execution.Record
+	readable := reading{l.executions, f.scope}
 	for cursor := ""; len(live) > 0; {
-		page, err := l.executions.List(ctx, index.Filter{Status: live, AgentType: f.agentType, Limit: 1000, Cursor: cursor})
+		page, err := readable.List(ctx, index.Filter{Status: live, AgentType: f.agentType, Limit: 1000, Cursor: cursor})
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +147,7 @@ func (l *live) snapshot(ctx context.Context, f *executionsFilter) ([]execution.R
 		}
 	}
 	if len(ended) > 0 {
-		page, err := l.executions.List(ctx, index.Filter{Status: ended, AgentType: f.agentType, Limit: recentInSnapshot})
+		page, err := readable.List(ctx, index.Filter{Status: ended, AgentType: f.agentType, Limit: recentInSnapshot})
 		if err != nil {
 			return nil, err
 		}

@@ -205,6 +205,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerProfiles()
 	g.registerMetrics()
 	g.registerSignIn()
+	g.registerKeys()
 	g.registerAgents()
 	g.registerSchema()
 	g.registerExecutions()

@@ -20,8 +20,8 @@ import (
 // signedIn is who the caller is.
 type signedIn struct {
 	ID          string     `json:"id" doc:"The user's id."`
-	Kind        string     `json:"kind" enum:"owner,session,jwt" doc:"What the caller showed."`
-	Permissions []string   `json:"permissions" nullable:"false" doc:"admin holds all of them."`
+	Kind        string     `json:"kind" enum:"owner,session,jwt,key" doc:"What the caller showed."`
+	Permissions []string   `json:"permissions" nullable:"false" doc:"admin holds all of them. One with @ is for the agents alone that follow, as in agents:execute@deploy-*."`
 	ExpiresAt   *time.Time `json:"expiresAt,omitempty" doc:"When the credential ends at the latest; none: not by itself."`
 	Version     string     `json:"version" doc:"The server's version."`
 	ServerTime  time.Time  `json:"serverTime" doc:"The server's clock."`
@@ -38,7 +38,7 @@ type ticketAnswer struct {
 
 type loginRequest struct {
 	Body struct {
-		Token string `json:"token" minLength:"1" doc:"The owner's token, or a JWT."`
+		Token string `json:"token" minLength:"1" doc:"The owner's token, an API key or a JWT."`
 	}
 }
 

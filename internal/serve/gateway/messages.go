@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,10 +142,10 @@ func explainJSON(err error) string {
 }
 
 func (l *live) carryOut(ctx context.Context, c caller, to receiver, req *protocol.Request) error {
-	need := protocol.MessagePermission[req.Type]
-	if need != protocol.PermNone && !c.principal.Can(need) {
-		return fault.New(protocol.Forbidden, "%s needs the permission %s, which this credential does not have", req.Type, need)
+	if need := protocol.MessagePermission[req.Type]; !slices.ContainsFunc(need, c.principal.Can) {
+		return fault.New(protocol.Forbidden, "%s needs the permission %s, which this credential does not have", req.Type, strings.Join(need, " or "))
 	}
+	readable := readingOf(l.executions, c.principal)
 	ack := protocol.Ack{Type: protocol.TypeAck, ID: req.ID, ExecutionID: req.ExecutionID}
 	switch req.Type {
 	case protocol.TypeAuth:
@@ -155,27 +156,37 @@ func (l *live) carryOut(ctx context.Context, c caller, to receiver, req *protoco
 	case protocol.TypeExecute:
 		return l.execute(ctx, c, to, req)
 	case protocol.TypeCancel:
-		rec, err := l.executions.Cancel(ctx, req.ExecutionID, c.principal.ID, req.Reason)
+		rec, err := acting(ctx, l.executions, c.principal, req.ExecutionID, protocol.PermCancel)
+		if err == nil {
+			rec, err = l.executions.Cancel(ctx, req.ExecutionID, c.principal.ID, req.Reason)
+		}
 		l.record(c, "execution.cancel", req.ExecutionID, req.Reason, err)
 		if err != nil {
 			return err
 		}
 		ack.Status = rec.Status
 	case protocol.TypeStatus:
-		rec, err := l.executions.Get(ctx, req.ExecutionID)
+		rec, err := readable.Get(ctx, req.ExecutionID)
 		if err != nil {
 			return err
 		}
 		to.answer(protocol.ExecutionStatus{Type: protocol.TypeExecutionStatus, ID: req.ID, Record: rec})
 		return nil
 	case protocol.TypeInput:
-		rec, err := l.executions.Get(ctx, req.ExecutionID)
+		perm := protocol.PermInput
+		if req.RequestID != "" || req.Decision != "" {
+			perm = protocol.PermApprove
+		}
+		rec, err := acting(ctx, l.executions, c.principal, req.ExecutionID, perm)
 		if err != nil {
 			return err
 		}
 		return fault.New(protocol.Conflict, "execution %s (%s) asks for no input", req.ExecutionID, rec.AgentType)
 	case protocol.TypeLogsSubscribe:
 		start, err := startOf(req)
+		if err == nil {
+			err = readable.check(ctx, req.ExecutionID)
+		}
 		if err != nil {
 			return err
 		}
@@ -183,7 +194,7 @@ func (l *live) carryOut(ctx context.Context, c caller, to receiver, req *protoco
 	case protocol.TypeLogsUnsubscribe:
 		to.unsubscribeLogs(req.ExecutionID)
 	case protocol.TypeExecutionsSubscribe:
-		filter, err := filterOf(req.AgentType, req.Status)
+		filter, err := filterOf(readable.scope, req.AgentType, req.Status)
 		if err != nil {
 			return err
 		}
@@ -200,6 +211,9 @@ func (l *live) carryOut(ctx context.Context, c caller, to receiver, req *protoco
 	case protocol.TypeSystemUnsubscribe:
 		to.unsubscribeSystem()
 	case protocol.TypeLogsSearch:
+		if err := readable.check(ctx, req.ExecutionID); err != nil {
+			return err
+		}
 		return to.searchLogs(req)
 	default:
 		return fault.New(protocol.UnknownType, "there is no message type %.60q", req.Type)
@@ -214,11 +228,16 @@ func (l *live) execute(ctx context.Context, c caller, to receiver, req *protocol
 	default:
 		return fault.New(protocol.BadRequest, `onDisconnect must be "continue" or "cancel", not %.40q`, req.OnDisconnect)
 	}
-	rec, existing, err := l.executions.Execute(ctx, supervisor.Request{
-		AgentType: req.AgentType, Config: req.Config, Tags: req.Tags, IdempotencyKey: req.IdempotencyKey,
-		Trigger:       execution.Trigger{Kind: c.trigger, User: c.principal.ID},
-		EndWithCaller: req.OnDisconnect == "cancel",
-	})
+	var rec execution.Record
+	var existing bool
+	err := mayExecute(c.principal, req.AgentType)
+	if err == nil {
+		rec, existing, err = l.executions.Execute(ctx, supervisor.Request{
+			AgentType: req.AgentType, Config: req.Config, Tags: req.Tags, IdempotencyKey: req.IdempotencyKey,
+			Trigger: execution.Trigger{Kind: c.trigger, User: c.principal.ID}, StartedBy: c.principal.Name,
+			EndWithCaller: req.OnDisconnect == "cancel",
+		})
+	}
 	l.record(c, "execution.create", rec.ExecutionID, "agent "+strconv.Quote(req.AgentType), err)
 	if err != nil {
 		return err
@@ -231,7 +250,7 @@ func (l *live) execute(ctx context.Context, c caller, to receiver, req *protocol
 		QueuePosition: rec.QueuePosition, Existing: existing,
 	})
 	wants := req.Subscribe == nil || *req.Subscribe
-	if _, reads := to.(*session); wants && reads && c.principal.Can(protocol.PermRead) {
+	if _, reads := to.(*session); wants && reads && c.principal.CanFor(protocol.PermRead, rec.AgentType) {
 		return to.subscribeLogs("", rec.ExecutionID, feed.Start{})
 	}
 	return nil
@@ -251,8 +270,8 @@ func startOf(req *protocol.Request) (feed.Start, error) {
 	return start, nil
 }
 
-func filterOf(agentType, status string) (*executionsFilter, error) {
-	f := &executionsFilter{agentType: agentType}
+func filterOf(scope auth.Scope, agentType, status string) (*executionsFilter, error) {
+	f := &executionsFilter{scope: scope, agentType: agentType}
 	for _, one := range strings.FieldsFunc(status, func(r rune) bool { return r == ',' || r == ' ' }) {
 		s := execution.Status(one)
 		if !s.Valid() {

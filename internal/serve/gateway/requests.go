@@ -72,9 +72,6 @@ func (s *session) searchLogs(req *protocol.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.live.executions.Get(s.context.get(), req.ExecutionID); err != nil {
-		return err
-	}
 	s.searches.mu.Lock()
 	defer s.searches.mu.Unlock()
 	if s.searches.running >= maxSearches {

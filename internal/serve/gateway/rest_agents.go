@@ -12,6 +12,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/agent"
 	"github.com/claudeops/claudeops/internal/run/kind"
 	"github.com/claudeops/claudeops/internal/run/kind/kinds"
+	"github.com/claudeops/claudeops/internal/trust/auth"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -94,27 +95,33 @@ type agentPath struct {
 	Name string `path:"name" doc:"The agent's name."`
 }
 
+// agentsOf are the agents that a caller may know of: those it may start, and those whose executions it may read.
+func agentsOf(p auth.Principal) auth.Scope { return p.Scope(protocol.PermExecute, protocol.PermRead) }
+
 func (g *Gateway) registerAgents() {
 	operation(g, huma.Operation{
 		OperationID: "list-agents", Method: http.MethodGet, Path: "/api/agents", Tags: []string{"agents"},
 		Summary: "What can be run, and what is wrong with definitions",
-	}, func(context.Context, *struct{}) (*agentsAnswer, error) {
+	}, func(ctx context.Context, _ *struct{}) (*agentsAnswer, error) {
 		out := &agentsAnswer{}
-		out.Body.Agents = []agentBody{}
+		out.Body.Agents, out.Body.Problems = []agentBody{}, []agent.Problem{}
+		scope := agentsOf(principalOf(ctx))
 		for _, d := range g.opts.Catalogue.List() {
-			out.Body.Agents = append(out.Body.Agents, agentBody{d})
+			if scope.Allows(d.Name) {
+				out.Body.Agents = append(out.Body.Agents, agentBody{d})
+			}
 		}
-		if out.Body.Problems = g.opts.Catalogue.Problems(); out.Body.Problems == nil {
-			out.Body.Problems = []agent.Problem{}
+		if scope.All() { // they name files and what is in them
+			out.Body.Problems = append(out.Body.Problems, g.opts.Catalogue.Problems()...)
 		}
 		return out, nil
 	})
 	operation(g, huma.Operation{
 		OperationID: "get-agent", Method: http.MethodGet, Path: "/api/agents/{name}", Tags: []string{"agents"},
 		Summary: "One agent's definition",
-	}, func(_ context.Context, in *agentPath) (*agentAnswer, error) {
+	}, func(ctx context.Context, in *agentPath) (*agentAnswer, error) {
 		d, ok := g.opts.Catalogue.Get(in.Name)
-		if !ok {
+		if !ok || !agentsOf(principalOf(ctx)).Allows(in.Name) {
 			return nil, fault.New(protocol.NotFound, "there is no agent %.100q; GET /api/agents lists them", in.Name)
 		}
 		return &agentAnswer{agentBody{d}}, nil

@@ -40,7 +40,7 @@ func (g *Gateway) newAPI() huma.API {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"token":   {Type: "http", Scheme: "bearer", Description: "The owner's token, which `claudeops token` prints, or a JWT."},
+					"token":   {Type: "http", Scheme: "bearer", Description: "The owner's token, which `claudeops token` prints, an API key or a JWT."},
 					"session": {Type: "apiKey", In: "cookie", Name: "claudeops-PORT", Description: "The cookie that signing in sets. For a request that changes something it counts only together with Origin."},
 				},
 			},

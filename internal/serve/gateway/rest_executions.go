@@ -45,10 +45,10 @@ type createRequest struct {
 type createAnswer struct {
 	Status   int
 	Location string `header:"Location" doc:"Where the execution is."`
-	Body     execution.Record
+	Body     recordBody
 }
 
-type recordAnswer struct{ Body execution.Record }
+type recordAnswer struct{ Body recordBody }
 
 type executionPath struct {
 	ID string `path:"id" doc:"The execution's id."`
@@ -98,7 +98,7 @@ func (g *Gateway) registerExecutions() {
 		Summary: "How an execution stands",
 	}, func(ctx context.Context, in *executionPath) (*recordAnswer, error) {
 		rec, err := g.execution(ctx, in.ID)
-		return &recordAnswer{rec}, err
+		return &recordAnswer{recordBody{Record: rec}}, err
 	})
 	operation(g, huma.Operation{
 		OperationID: "cancel-execution", Method: http.MethodPost, Path: "/api/executions/{id}/cancel", Tags: tags,
@@ -121,12 +121,13 @@ func (g *Gateway) registerExecutions() {
 	})
 }
 
-// execution gives a record, and refuses what can't be an id before it reaches any store.
+// execution gives a record that the caller may read, and refuses what can't be an id before it reaches
+// any store.
 func (g *Gateway) execution(ctx context.Context, id string) (execution.Record, error) {
 	if err := execution.ValidateID(id); err != nil {
 		return execution.Record{}, badField("id", "%s", err)
 	}
-	return g.opts.Supervisor.Get(ctx, id)
+	return readingOf(g.opts.Supervisor, principalOf(ctx)).Get(ctx, id)
 }
 
 func (g *Gateway) createExecution(ctx context.Context, in *createRequest) (*createAnswer, error) {
@@ -140,15 +141,20 @@ func (g *Gateway) createExecution(ctx context.Context, in *createRequest) (*crea
 		return nil, badField("idempotencyKey", "may have %d bytes, has %d", maxIdempotencyKey, len(key))
 	}
 	p := principalOf(ctx)
-	rec, existing, err := g.opts.Supervisor.Execute(ctx, supervisor.Request{
-		AgentType: in.Body.AgentType, Config: json.RawMessage(in.Body.Config), Tags: in.Body.Tags, IdempotencyKey: key,
-		Trigger: execution.Trigger{Kind: restTrigger(ctx, p), User: p.ID},
-	})
+	var rec execution.Record
+	var existing bool
+	err := mayExecute(p, in.Body.AgentType)
+	if err == nil {
+		rec, existing, err = g.opts.Supervisor.Execute(ctx, supervisor.Request{
+			AgentType: in.Body.AgentType, Config: json.RawMessage(in.Body.Config), Tags: in.Body.Tags, IdempotencyKey: key,
+			Trigger: execution.Trigger{Kind: restTrigger(ctx, p), User: p.ID}, StartedBy: p.Name,
+		})
+	}
 	g.auditREST(ctx, p, audit.Entry{Action: "execution.create", Target: rec.ExecutionID, Detail: "agent " + quoted(in.Body.AgentType)}, err)
 	if err != nil {
 		return nil, err
 	}
-	out := &createAnswer{Status: http.StatusCreated, Location: g.opts.BasePath + "/api/executions/" + rec.ExecutionID, Body: rec}
+	out := &createAnswer{Status: http.StatusCreated, Location: g.opts.BasePath + "/api/executions/" + rec.ExecutionID, Body: limited(rec, p)}
 	if existing {
 		out.Status = http.StatusOK
 	}
@@ -164,12 +170,15 @@ func (g *Gateway) cancelExecution(ctx context.Context, in *cancelRequest) (*reco
 		reason = in.Body.Reason
 	}
 	p := principalOf(ctx)
-	rec, err := g.opts.Supervisor.Cancel(ctx, in.ID, p.ID, reason)
+	rec, err := acting(ctx, g.opts.Supervisor, p, in.ID, protocol.PermCancel)
+	if err == nil {
+		rec, err = g.opts.Supervisor.Cancel(ctx, in.ID, p.ID, reason)
+	}
 	g.auditREST(ctx, p, audit.Entry{Action: "execution.cancel", Target: in.ID, Detail: reason}, err)
 	if err != nil {
 		return nil, err
 	}
-	return &recordAnswer{rec}, nil
+	return &recordAnswer{limited(rec, p)}, nil
 }
 
 func (g *Gateway) pinExecution(ctx context.Context, id string, pinned bool) (*recordAnswer, error) {
@@ -180,12 +189,15 @@ func (g *Gateway) pinExecution(ctx context.Context, id string, pinned bool) (*re
 	if pinned {
 		action = "execution.pin"
 	}
-	rec, err := g.opts.Supervisor.Pin(ctx, id, p.ID, pinned)
+	rec, err := acting(ctx, g.opts.Supervisor, p, id, protocol.PermCancel)
+	if err == nil {
+		rec, err = g.opts.Supervisor.Pin(ctx, id, p.ID, pinned)
+	}
 	g.auditREST(ctx, p, audit.Entry{Action: action, Target: id}, err)
 	if err != nil {
 		return nil, err
 	}
-	return &recordAnswer{rec}, nil
+	return &recordAnswer{limited(rec, p)}, nil
 }
 
 func (g *Gateway) listExecutions(ctx context.Context, in *listQuery) (*listAnswer, error) {
@@ -216,7 +228,7 @@ func (g *Gateway) listExecutions(ctx context.Context, in *listQuery) (*listAnswe
 		}
 		filter.Limit = int(n)
 	}
-	page, err := g.opts.Supervisor.List(ctx, filter)
+	page, err := readingOf(g.opts.Supervisor, principalOf(ctx)).List(ctx, filter)
 	if err != nil {
 		return nil, err
 	}

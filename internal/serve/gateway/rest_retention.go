@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -99,7 +101,10 @@ func (g *Gateway) previewRetention(ctx context.Context, in *retentionQuery) (*re
 	if err != nil {
 		return nil, err
 	}
+	scope := principalOf(ctx).Scope(protocol.PermRead)
+	plan = slices.DeleteFunc(plan, func(r retention.Removal) bool { return !scope.Allows(r.Agent) })
 	report := newRetentionReport(g.opts.Retention.Policy())
+	maps.DeleteFunc(report.Agents, func(agent string, _ rulesBody) bool { return !scope.Allows(agent) })
 	report.DryRun = true
 	report.add(plan, limit)
 	return &retentionAnswer{report}, nil

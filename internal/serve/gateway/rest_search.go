@@ -172,7 +172,7 @@ const searchPage = 100
 func (g *Gateway) newestFirst(ctx context.Context, filter index.Filter, since time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for {
-			page, err := g.opts.Supervisor.List(ctx, filter)
+			page, err := readingOf(g.opts.Supervisor, principalOf(ctx)).List(ctx, filter)
 			if err != nil {
 				yield("", err)
 				return

@@ -76,6 +76,10 @@ func (g *Gateway) costs(ctx context.Context, in *costsQuery) (*costsAnswer, erro
 	if filter.Until, err = timeParam("until", in.Until); err != nil {
 		return nil, err
 	}
+	scope := principalOf(ctx).Scope(protocol.PermCosts)
+	if !scope.All() {
+		filter.Agents = scope.Patterns() // at least one, or the route had refused
+	}
 	out := &costsAnswer{}
 	if out.Body.Days, err = g.opts.Supervisor.Costs(ctx, filter); err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func (l *live) openStream(r *http.Request, p auth.Principal, lastEventID string)
 		return nil, fault.New(protocol.LimitReached, "a stream may watch %d executions at once", l.limits.MaxSubscriptions)
 	}
 	if query.Get("executions") != "" {
-		if s.watch, err = filterOf(query.Get("agentType"), query.Get("status")); err != nil {
+		if s.watch, err = filterOf(p.Scope(protocol.PermRead), query.Get("agentType"), query.Get("status")); err != nil {
 			return nil, err
 		}
 	}
@@ -95,6 +95,12 @@ func (l *live) openStream(r *http.Request, p auth.Principal, lastEventID string)
 	}
 	if (len(cursors) > 0 || s.watch != nil) && !p.Can(protocol.PermRead) {
 		return nil, fault.New(protocol.Forbidden, "following executions needs the permission %s", protocol.PermRead)
+	}
+	readable := readingOf(l.executions, p)
+	for _, c := range cursors {
+		if err := readable.check(r.Context(), c.id); err != nil {
+			return nil, err
+		}
 	}
 	s.ctx, s.end = context.WithCancelCause(r.Context())
 	for _, c := range cursors {

@@ -1,6 +1,6 @@
-// Package auth says who is asking and what they may do: the owner's token, cookie sessions,
+// Package auth says who is asking and what they may do: the owner's token, API keys, cookie sessions,
 // one-time tickets and JSON web tokens, each of which becomes a Principal. It owns the files
-// owner.token and sessions.json in the data directory. It never reads a request's body, never
+// owner.token, keys.json and sessions.json in the data directory. It never reads a request's body, never
 // decides which route needs which permission, and never writes a credential to a log.
 package auth
 
@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,32 +44,18 @@ var (
 // Principal is who is asking. The zero Principal is nobody and may do nothing.
 type Principal struct {
 	ID          string
+	Name        string // of an API key; otherwise empty
 	Kind        string
-	Permissions []string
+	Permissions []string  // each as protocol.ParseGrant reads it
 	Expires     time.Time // zero: not by itself; it can still be revoked, which Check tells
 
 	root    string // what the credential rests on: a key that must still be trusted
 	session string // key of the session, when there is one
 }
 
-// Can reports whether p holds perm, by itself or through admin. PermNone is held by everyone who
-// is somebody; a name that is no permission is held by nobody.
-func (p Principal) Can(perm string) bool {
-	if p.ID == "" {
-		return false
-	}
-	if perm == protocol.PermNone {
-		return true
-	}
-	if !slices.Contains(protocol.Permissions, perm) {
-		return false
-	}
-	return slices.Contains(p.Permissions, perm) || slices.Contains(p.Permissions, protocol.PermAdmin)
-}
-
 // Options of an Authenticator.
 type Options struct {
-	// DataDir holds owner.token and sessions.json. Required.
+	// DataDir holds owner.token, keys.json and sessions.json. Required.
 	DataDir string
 	// BasePath is the path the server is reached under, "" or like "/ops": the cookie is for it alone.
 	BasePath string
@@ -92,6 +77,7 @@ type Authenticator struct {
 
 	owner    *owner
 	sessions *sessions
+	keys     *apiKeys
 	tickets  *tickets
 	jwt      *verifier // nil when no JWT is trusted
 	failures *failures
@@ -121,6 +107,10 @@ func Open(opts Options) (*Authenticator, error) {
 		dir.Close()
 		return nil, fmt.Errorf("open authenticator: %w", err)
 	}
+	if a.keys, err = openAPIKeys(dir, log); err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("open authenticator: %w", err)
+	}
 	if opts.JWT.enabled() {
 		if a.jwt, err = newVerifier(opts.JWT, log); err != nil {
 			dir.Close()
@@ -138,12 +128,12 @@ func (a *Authenticator) Close() error {
 		if a.jwt != nil {
 			a.jwt.stop()
 		}
-		err = errors.Join(a.sessions.flush(), a.dir.Close())
+		err = errors.Join(a.sessions.flush(), a.keys.flush(), a.dir.Close())
 	})
 	return err
 }
 
-// Token turns a bearer token into a principal: the owner's token or a JWT. The error never says
+// Token turns a bearer token into a principal: the owner's token, an API key or a JWT. The error never says
 // which part of a wrong token was right.
 func (a *Authenticator) Token(ctx context.Context, token string) (Principal, error) {
 	p, err := a.token(ctx, token)
@@ -159,6 +149,9 @@ func (a *Authenticator) token(ctx context.Context, token string) (Principal, err
 		return Principal{}, refuse(nil, "the token is empty")
 	case len(token) > MaxTokenBytes:
 		return Principal{}, refuse(nil, "the token has %d bytes; none is longer than %d", len(token), MaxTokenBytes)
+	}
+	if strings.HasPrefix(token, KeyPrefix) {
+		return a.keys.find(token)
 	}
 	if p, ok := a.owner.match(token); ok {
 		return p, nil
@@ -242,6 +235,7 @@ func (a *Authenticator) Check(p Principal) error {
 // rooted reports whether the key that p rests on is still trusted.
 func (a *Authenticator) rooted(p Principal) error {
 	if kind, key, _ := strings.Cut(p.root, ":"); kind == KindOwner && a.owner.current(key) ||
+		kind == KindKey && a.keys.current(key) ||
 		kind == KindJWT && a.jwt != nil && a.jwt.trusts(key) {
 		return nil
 	}

@@ -170,6 +170,8 @@ func (v *verifier) principal(c *claims, signed key) (Principal, error) {
 		return Principal{}, refuse(nil, "the token has no sub, so nobody can tell who it is for")
 	case c.Subject == OwnerID:
 		return Principal{}, refuse(nil, "the token's sub is %q, which is kept for the owner's token", OwnerID)
+	case strings.HasPrefix(c.Subject, keyUser):
+		return Principal{}, refuse(nil, "the token's sub begins with %q, which is kept for API keys", keyUser)
 	case len(c.Subject) > maxSubject || strings.ContainsFunc(c.Subject, unprintable):
 		return Principal{}, refuse(nil, "the token's sub must be printable and %d bytes at most", maxSubject)
 	}
@@ -183,7 +185,7 @@ func (v *verifier) principal(c *claims, signed key) (Principal, error) {
 	}
 	p := Principal{ID: c.Subject, Kind: KindJWT, Expires: expires, root: KindJWT + ":" + signed.id}
 	for _, name := range c.Permissions {
-		if slices.Contains(protocol.Permissions, name) && !slices.Contains(p.Permissions, name) {
+		if _, err := protocol.ParseGrant(name); err == nil && !slices.Contains(p.Permissions, name) {
 			p.Permissions = append(p.Permissions, name)
 		}
 	}

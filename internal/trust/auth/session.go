@@ -30,6 +30,7 @@ const (
 type session struct {
 	Key         string    `json:"key"`
 	User        string    `json:"user"`
+	Name        string    `json:"name,omitempty"` // of the API key it was made from
 	Permissions []string  `json:"permissions"`
 	Root        string    `json:"root"` // the credential it was made from; it ends with that
 	Created     time.Time `json:"created"`
@@ -112,7 +113,7 @@ func (s *sessions) find(secret string) (Principal, bool) {
 }
 
 func (found *session) principal() Principal {
-	return Principal{ID: found.User, Kind: KindSession, Permissions: found.Permissions, Expires: found.Until, root: found.Root, session: found.Key}
+	return Principal{ID: found.User, Name: found.Name, Kind: KindSession, Permissions: found.Permissions, Expires: found.Until, root: found.Root, session: found.Key}
 }
 
 // touch reports whether the session is alive, and counts as use of it.
@@ -150,7 +151,7 @@ func (s *sessions) add(from Principal, address, agent string) (string, Principal
 	}
 	secret := randomToken()
 	added := &session{
-		Key: digest(secret), User: from.ID, Permissions: from.Permissions, Root: from.root,
+		Key: digest(secret), User: from.ID, Name: from.Name, Permissions: from.Permissions, Root: from.root,
 		Created: now, Used: now, Until: until, Address: address, Agent: agent[:min(len(agent), 200)],
 	}
 	s.mu.Lock()

@@ -141,7 +141,13 @@ export type Permission =
   | "agents:execute"
   | "executions:read"
   | "executions:cancel"
+  /** sends text to a running agent */
+  | "executions:input"
+  /** decides what an agent asks for */
+  | "executions:approve"
+  | "costs:read"
   | "system:read"
+  | "workers:join"
   | "admin";
 
 /** Where an execution stands. The last three never change again. */
