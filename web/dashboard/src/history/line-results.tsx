@@ -4,7 +4,6 @@ import {
   formatInstant,
   formatPlural,
   formatWhen,
-  plainText,
   StatusBadge,
   useExecutions,
   useHub,
@@ -169,24 +168,23 @@ function Line({ executionId, match }: { executionId: string; match: SearchMatch 
 const BEFORE = 48;
 const AFTER = 400;
 
-/** A line around its first hit, hits marked. Always text: what a terminal would act on is left out. */
+/** A line around its first hit, hits marked. */
 function marked({ message = "", ranges }: SearchMatch): ReactNode[] {
-  // A cut through a terminal's escape would leave half of it as text.
-  const start = message.includes("\x1b") ? 0 : Math.max(0, (ranges[0]?.[0] ?? 0) - BEFORE);
+  const start = Math.max(0, (ranges[0]?.[0] ?? 0) - BEFORE);
   const end = Math.min(message.length, (ranges[0]?.[0] ?? 0) + AFTER);
   const nodes: ReactNode[] = start > 0 ? ["…"] : [];
   let at = start;
   for (const [from, to] of ranges) {
     if (from >= end) break;
-    if (from > at) nodes.push(plainText(message.slice(at, from)));
+    if (from > at) nodes.push(message.slice(at, from));
     nodes.push(
       <mark key={from} className="rounded-[2px] bg-[var(--cops-mark)] text-inherit">
-        {plainText(message.slice(from, Math.min(to, end)))}
+        {message.slice(from, Math.min(to, end))}
       </mark>,
     );
     at = Math.min(to, end);
   }
-  if (at < end) nodes.push(plainText(message.slice(at, end)));
+  if (at < end) nodes.push(message.slice(at, end));
   if (end < message.length) nodes.push("…");
   return nodes;
 }

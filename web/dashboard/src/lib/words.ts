@@ -4,7 +4,7 @@ import {
   type FailureReason,
   stringifyJson,
 } from "@claudeops/client";
-import { fieldsOf, formatPlural, formatUsd, type Tone, triggerPlace } from "@claudeops/react";
+import { fieldsOf, formatPlural, formatUsd, showControls, type Tone, triggerPlace } from "@claudeops/react";
 
 /** What a run came to: its status, or what a health report found. */
 export function toneOf(record: ExecutionRecord): Tone {
@@ -40,6 +40,10 @@ const REASONS: Readonly<Record<FailureReason, string>> = {
 
 /** One line that says how a run ended, or what it is doing. */
 export function summaryOf(record: ExecutionRecord): string {
+  return showControls(wordsOf(record));
+}
+
+function wordsOf(record: ExecutionRecord): string {
   switch (record.status) {
     case "queued":
       if (record.queueReason) return record.queueReason;

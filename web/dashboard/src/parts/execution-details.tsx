@@ -6,6 +6,7 @@ import {
   formatPlural,
   formatShort,
   quote,
+  showControls,
   useLogStream,
 } from "@claudeops/react";
 import { Link } from "@tanstack/react-router";
@@ -30,7 +31,7 @@ export function ExecutionDetails({ record, onLine }: DetailsProps): ReactNode {
       {record.status === "failed" && (
         <section className="rounded-md border border-failed/40 bg-failed/8 px-3 py-2">
           <h2 className="font-semibold text-failed mb-0.5">Why it failed</h2>
-          <p className="wrap-anywhere">{failure(record) || "No reason was given."}</p>
+          <p className="wrap-anywhere">{showControls(failure(record)) || "No reason was given."}</p>
           {ADVICE[record.reason ?? ""] && <p className="text-ink-2 mt-1">{ADVICE[record.reason ?? ""]}</p>}
         </section>
       )}
@@ -166,7 +167,7 @@ function Values({ entries }: { entries: readonly (readonly [string, unknown])[] 
         <div key={name} className="contents">
           <dt>{name}</dt>
           <dd className="font-mono text-[12.5px] wrap-anywhere">
-            {typeof value === "object" ? <JsonView value={value} /> : String(value)}
+            {typeof value === "object" ? <JsonView value={value} /> : showControls(String(value))}
           </dd>
         </div>
       ))}

@@ -42,17 +42,10 @@ function worthShowing(event: LogEvent): boolean {
 
 /** Characters of a line drawn: far more than fit. */
 const DRAWN = 400;
+/** Characters of a line read: of a long one that rewrote itself, its end is what it came to. */
+const READ = 8192;
 
 function wordsOf(event: LogEvent): ReactNode {
   if (event.type !== "execution:log") return describeEvent(event)?.text ?? "";
-  const message = event.message ?? "";
-  const last = message.replace(/\r+$/, "").lastIndexOf("\r");
-  let shown = last === -1 ? message : message.slice(last + 1);
-  if (shown.length > DRAWN) {
-    shown = shown.slice(0, DRAWN);
-    // Half an escape would be drawn as text.
-    const begun = shown.lastIndexOf("\x1b");
-    if (begun > DRAWN - 40) shown = shown.slice(0, begun);
-  }
-  return renderText(shown, null, false);
+  return renderText((event.message ?? "").slice(-READ), null, false, DRAWN);
 }

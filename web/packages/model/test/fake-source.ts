@@ -7,6 +7,7 @@ import type {
   SearchOutcome,
   SearchQuery,
 } from "../src/log/event.js";
+import { plainText } from "../src/log/terminal.js";
 
 /** A server with one log in memory. */
 export class FakeSource implements LogSource {
@@ -66,19 +67,29 @@ export class FakeSource implements LogSource {
     onMatches: (matches: readonly SearchMatch[], total: number) => void,
   ): Promise<SearchOutcome> => {
     this.searches.push(query);
-    const matcher = query.regex ? new RegExp(query.text) : null;
-    const found = this.log.filter(
-      (event) =>
-        event.type === "execution:log" &&
-        (matcher ? matcher.test(event.message ?? "") : (event.message ?? "").includes(query.text)) &&
-        (query.level === undefined || event.level === query.level) &&
-        (query.stream === undefined || event.stream === query.stream),
-    );
-    const wanted = found.filter((event) => event.seq > (query.from ?? 0)).slice(0, query.limit);
-    onMatches(
-      wanted.map(({ seq }) => ({ seq, ranges: [] })),
-      found.length,
-    );
+    const text = query.regex ? query.text : query.text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+    let matcher: RegExp;
+    try {
+      matcher = new RegExp(text, query.caseSensitive ? "g" : "gi");
+    } catch (error) {
+      throw Object.assign(new Error(String(error)), { code: "bad_request" });
+    }
+    const found: SearchMatch[] = [];
+    const inside = (seq: number) =>
+      query.backwards
+        ? seq < (query.from ?? Number.POSITIVE_INFINITY) && seq >= (query.to ?? 0)
+        : seq > (query.from ?? 0) && seq <= (query.to ?? Number.POSITIVE_INFINITY);
+    for (const event of this.log) {
+      if (event.type !== "execution:log" || !inside(event.seq)) continue;
+      if (query.level !== undefined && event.level !== query.level) continue;
+      if (query.stream !== undefined && event.stream !== query.stream) continue;
+      const ranges = [...plainText(event.message ?? "").matchAll(matcher)].map(
+        (match) => [match.index, match.index + match[0].length] as const,
+      );
+      if (ranges.length > 0) found.push({ seq: event.seq, ranges });
+    }
+    if (query.backwards) found.reverse();
+    onMatches(found.slice(0, query.limit), found.length);
     return { total: found.length, complete: true };
   };
 }

@@ -13,6 +13,14 @@ describe("splitLinks", () => {
     ['<a href="https://a.example">', ["https://a.example"]],
     ["javascript:alert(1) data:text/html,x ftp://a", []],
     ["https://", []],
+    ["（https://a.example/x）です", ["https://a.example/x"]],
+    ["「https://a.example/日本」、https://b.example。", ["https://a.example/日本", "https://b.example"]],
+    [
+      "“https://a.example/x” – ‘https://b.example’… «https://c.example»",
+      ["https://a.example/x", "https://b.example", "https://c.example"],
+    ],
+    ["https://a.example/x—and", ["https://a.example/x—and"]],
+    ["https://a.example/x— and", ["https://a.example/x"]],
     ["https://a.example https://b.example", ["https://a.example", "https://b.example"]],
   ])("%s", (text, expected) => {
     expect(links(text)).toEqual(expected);

@@ -147,6 +147,11 @@ describe("LogModel", () => {
     expect(seqs(model)).toEqual([1, 30_000, 30_001, 60_000, 60_001, 90_000, 90_001]);
     expect(source.reads.reduce((sum, [, limit]) => sum + limit, 0)).toBeLessThan(10_000);
     expect(source.searches.at(-1)).toMatchObject({ text: "needle", regex: false, caseSensitive: false });
+    // What is marked is what the server found.
+    await model.find.search({ text: "needle", regex: false, caseSensitive: false }, 1);
+    await look(model, 5);
+    expect(model.getView().rows.map((row) => row.ranges)).toEqual(Array(7).fill([[2, 8]]));
+    model.find.clear();
     model.setSettings({ level: "error" });
     await look(model, 30);
     expect(seqs(model)).toEqual([]);
@@ -193,11 +198,35 @@ describe("LogModel", () => {
     const seq = await model.find.search({ text: "needle", regex: false, caseSensitive: false }, 25_000);
     expect(seq).toBe(30_000);
     expect(model.find.state).toMatchObject({ status: "done", total: 5, current: 2 });
-    expect([1, 1, 1].map(() => model.find.step(1))).toEqual([40_000, 50_000, 10_000]);
-    expect(model.find.step(-1)).toBe(50_000);
+    const steps: (number | null)[] = [];
+    for (let i = 0; i < 3; i++) steps.push(await model.find.step(1));
+    expect(steps).toEqual([40_000, 50_000, 10_000]);
+    expect(await model.find.step(-1)).toBe(50_000);
     source.listener?.events(source.append(3, () => ({ message: "a needle more" })));
     await pass();
     expect(model.find.state.total).toBe(8);
+    leave();
+  });
+
+  test("more hits than a server gives at once are stepped through one by one, in both directions", async () => {
+    const source = new FakeSource();
+    source.append(25_000, () => ({ message: "needle" }));
+    source.search = source.searching;
+    const { model, leave } = await open(source);
+    const query = { text: "needle", regex: false, caseSensitive: false };
+    expect(await model.find.search(query, 10_000)).toBe(10_000);
+    expect(await model.find.step(1)).toBe(10_001);
+    expect(await model.find.step(1)).toBe(10_002);
+    expect(model.find.state).toMatchObject({ total: 25_000, current: 10_001 });
+    expect(await model.find.step(-1)).toBe(10_001);
+    expect(await model.find.step(-1)).toBe(10_000);
+    expect(await model.find.search(query, 24_000)).toBe(24_000);
+    expect(model.find.state).toMatchObject({ total: 25_000, current: 23_999 });
+    expect(await model.find.step(-1)).toBe(23_999);
+    expect(model.find.state).toMatchObject({ total: 25_000, current: 23_998 });
+    await model.find.search(query, 1);
+    expect(await model.find.step(-1)).toBe(25_000);
+    expect(await model.find.step(1)).toBe(1);
     leave();
   });
 

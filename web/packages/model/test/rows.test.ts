@@ -80,11 +80,11 @@ describe("buildPage", () => {
     const slots = Array.from({ length: 200 }, (_, i) => newLine(i + 1, `${i} %\r`, { partial: true }));
     const built = buildPage(newPage(0, 256, slots), NOTHING_OPEN, describeEvent);
     expect(shown(built)).toEqual(["199 %"]);
-    expect(built.carry.open.stdout?.raw.length).toBeLessThan(20);
+    expect(built.carry.open.stdout?.line.text.length).toBeLessThan(20);
   });
 
   test("a line past the limit goes on in a row of its own", () => {
-    const part = "x".repeat(30_000);
+    const part = "x".repeat(400_000);
     const built = buildPage(
       newPage(
         0,
@@ -94,7 +94,53 @@ describe("buildPage", () => {
       NOTHING_OPEN,
       describeEvent,
     );
-    expect(shown(built).map((text) => text.length)).toEqual([60_000, 60_000]);
+    expect(shown(built).map((text) => text.length)).toEqual([1_200_000, 400_000]);
+  });
+
+  test("colours go on over lines and pages, each stream by itself", () => {
+    const first = buildPage(
+      newPage(0, 3, [
+        newLine(1, "\x1b[31mred"),
+        newLine(2, "plain", { stream: "stderr" }),
+        newLine(3, "still\rred"),
+      ]),
+      NOTHING_OPEN,
+      describeEvent,
+    );
+    const second = buildPage(
+      newPage(1, 3, [newLine(4, "red \x1b[0mplain"), newLine(5, "plain")]),
+      first.carry,
+      describeEvent,
+    );
+    expect(first.rows.map((row) => row?.spans?.[0]?.style ?? null)).toEqual([{ fg: 1 }, null, { fg: 1 }]);
+    expect(second.rows[0]?.spans).toEqual([
+      { text: "red ", at: 0, style: { fg: 1 } },
+      { text: "plain", at: 4, style: null },
+    ]);
+    expect(second.rows[1]?.spans).toBeNull();
+    expect(second.carry).toBe(NOTHING_OPEN);
+  });
+
+  test("an escape sequence that is cut between two events is one", () => {
+    const built = buildPage(
+      newPage(0, 256, [newLine(1, "a\x1b[3", { partial: true }), newLine(2, "1mred\x1b[0m")]),
+      NOTHING_OPEN,
+      describeEvent,
+    );
+    expect(built.rows[0]?.text).toBe("ared");
+    expect(built.rows[0]?.spans?.[1]).toEqual({ text: "red", at: 1, style: { fg: 1 } });
+  });
+
+  test("UTF-16 output is read", () => {
+    const built = buildPage(
+      newPage(0, 256, [
+        newLine(1, "��O\0K\0\r\0", { raw: btoa("\xff\xfeO\0K\0\r\0") }),
+        newLine(2, "\0t\0w\0o\0\r\0"),
+      ]),
+      NOTHING_OPEN,
+      describeEvent,
+    );
+    expect(shown(built)).toEqual(["OK", "two"]);
   });
 
   test("a gap is one mark, its inside has no rows", () => {
@@ -164,7 +210,6 @@ test("columns counts what a terminal would", () => {
   expect(columns("a\tb")).toBe(9);
   expect(columns("日本")).toBe(4);
   expect(columns("e\u0301")).toBe(1);
-  expect(columns("\x1b[31mred\x1b[0m")).toBe(3);
 });
 
 test("jsonOf unfolds objects and lists, nothing else", () => {

@@ -30,6 +30,7 @@ export {
   plainText,
   quote,
   type SystemState,
+  showControls,
   type TimeMode,
   triggerPlace,
 } from "@claudeops/model";

@@ -7,6 +7,8 @@ export interface LogEvent {
   readonly stream?: Stream;
   readonly message?: string;
   readonly partial?: boolean;
+  /** The bytes of a line that is not UTF-8, in base64. */
+  readonly raw?: string;
   readonly data?: unknown;
 }
 
@@ -59,11 +61,15 @@ export interface SearchQuery {
   readonly stream?: Stream;
   /** Only events after this seq. */
   readonly from?: number;
+  /** Only events up to this seq. */
+  readonly to?: number;
+  /** The last lines first; then `from` is what comes after. */
+  readonly backwards?: boolean;
 }
 
 export interface SearchMatch {
   readonly seq: number;
-  /** [start, end) in UTF-16 units of the event's message. */
+  /** [start, end) in UTF-16 units of the line's text, as it is shown. */
   readonly ranges: readonly (readonly [number, number])[];
 }
 

@@ -1,4 +1,4 @@
-/** Finds the addresses in a piece of plain text. Only http and https are ever links. */
+/** Finds the addresses in the text of a line. Only http and https are ever links. */
 export interface Piece {
   text: string;
   /** Offset in the text that was given. */
@@ -6,8 +6,10 @@ export interface Piece {
   href?: string;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: none of them may be part of an address
-const ADDRESS = /https?:\/\/[^\s<>"'`{}|\\^\u0000-\u001f\u007f-\u009f]+/gi;
+const ADDRESS =
+  // Nor may brackets and stops of East Asian text, typographic quotes, and what reorders text.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: see above
+  /https?:\/\/[^\s<>"'`{}|\\^\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2018-\u201f\u2026\u202a-\u202e\u2039\u203a\u2066-\u2069\u00ab\u00bb\u3001\u3002\u3008-\u3011\u3014-\u301f\uff01\uff08\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3b\uff3d\uff5b\uff5d\uff5f-\uff64\ufe50-\ufe5e]+/gi;
 
 export function splitLinks(text: string): Piece[] {
   if (!/https?:\/\//i.test(text)) return text === "" ? [] : [{ text, at: 0 }];
@@ -29,7 +31,7 @@ function trimAddress(address: string): string {
   let end = address.length;
   while (end > 0) {
     const last = address[end - 1] as string;
-    if (".,;:!?*_~".includes(last)) {
+    if (".,;:!?*_~\u2013\u2014\u30fb\u00b7".includes(last)) {
       end--;
       continue;
     }

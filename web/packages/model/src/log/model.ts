@@ -1,8 +1,9 @@
 import { describeEvent } from "./describe.js";
-import { Find, type FindQuery, toMatcher } from "./find.js";
+import { Find } from "./find.js";
 import { Folds } from "./folds.js";
 import { onFrame } from "./frame.js";
 import { Heights } from "./heights.js";
+import { Marks, type TextRange } from "./marks.js";
 import { findPassing, type PassingPages } from "./passing.js";
 import type { LineRange } from "./permalink.js";
 import {
@@ -50,7 +51,9 @@ export class LogModel {
   #columns = 0;
   #scanLeft = SCAN_PAGES;
   #scanPaused = false;
-  #only: RegExp | null = null;
+  #only: Marks | null = null;
+  /** Pages from here on came after the filter: what is not known of them yet is not shown. */
+  #onlyFrom = 0;
   #passing: PassingPages | null = null;
   #narrowing: AbortController | null = null;
   #pending: { seq: number; where: "top" | "middle" } | null = null;
@@ -65,6 +68,7 @@ export class LogModel {
     this.#folds = new Folds(store);
     this.#settings = settings;
     this.find = new Find(store, () => this.#invalidate());
+    this.#filterBy(settings);
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -76,6 +80,7 @@ export class LogModel {
       this.#leave?.();
       this.#leave = null;
       this.find.stop();
+      this.#only?.stop();
       this.#narrowing?.abort();
       this.#cancelFrame?.();
       this.#cancelFrame = null;
@@ -185,7 +190,7 @@ export class LogModel {
     const before = this.#settings;
     this.#settings = { ...before, ...change };
     const after = this.#settings;
-    if (before.only !== after.only) this.#only = matcherOf(after.only);
+    if (before.only !== after.only) this.#filterBy(after);
     if (
       before.wrap !== after.wrap ||
       before.level !== after.level ||
@@ -202,6 +207,31 @@ export class LogModel {
       void this.#narrow();
     }
     this.#invalidateNow(true);
+  }
+
+  #filterBy({ only }: LogSettings): void {
+    this.#only?.stop();
+    this.#only = only && new Marks(this.store, only, (pages) => this.#filtered(pages));
+    this.#onlyFrom = Math.max(0, this.store.pageCount - 1);
+  }
+
+  /** It is known of some pages which of their lines pass. */
+  #filtered(pages: readonly number[]): void {
+    for (const page of pages) {
+      this.#measurePage(page);
+      if (this.#scanning && this.#heights.pageHeight(page) === 0) this.#scanLeft--;
+    }
+    if (this.#follow) this.#viewport.toEnd();
+    this.#invalidate();
+  }
+
+  /** Whether a line passes the filter by text; undefined while that is not known. */
+  #passes(row: Row): boolean | undefined {
+    if (!this.#only || this.#only.broken) return true;
+    const page = Math.floor((row.seq - 1) / PAGE_SIZE);
+    if (this.#passing && page < this.#passing.before && !this.#passing.pages.has(page)) return false;
+    const ranges = this.#only.of(row.seq, row.text);
+    return ranges && ranges.length > 0;
   }
 
   /** Finds out which pages need not be fetched because the filters leave nothing of them. */
@@ -229,7 +259,9 @@ export class LogModel {
   #hidePassedOver(): void {
     if (!this.#passing) return;
     for (let page = 0; page < this.#passing.before; page++) {
-      if (!this.#built.has(page) && !this.#passing.pages.has(page)) this.#heights.setRows(page, NO_HEIGHTS);
+      if (this.#passing.pages.has(page)) continue;
+      if (this.#built.has(page)) this.#measurePage(page);
+      else this.#heights.setRows(page, NO_HEIGHTS);
     }
   }
 
@@ -403,7 +435,8 @@ export class LogModel {
       const to = Math.min(last, (page + 1) * PAGE_SIZE - 1);
       for (let index = from; index <= to; index++) {
         if (heights.heightOf(index) === 0) continue;
-        const row = built?.rows[index - page * PAGE_SIZE] ?? null;
+        const here = built?.rows[index - page * PAGE_SIZE] ?? null;
+        const row = here?.kind === "line" && this.#passes(here) === undefined ? null : here;
         const seq = index + 1;
         rows.push({
           seq,
@@ -412,10 +445,18 @@ export class LogModel {
           expanded: this.#expanded.has(seq),
           folded: this.#folds.has(seq),
           selected: this.#selection !== null && seq >= this.#selection.from && seq <= this.#selection.to,
+          ranges: (row && this.find.marks?.of(seq, row.text)) ?? NO_RANGES,
         });
       }
     }
     if (this.#scanning && !this.#scanPaused) this.#lookAhead(pages);
+    this.find.marks?.want(pages);
+    // The newest lines are looked at even where none of them passed yet.
+    const count = this.store.pageCount;
+    this.#only?.want([...new Set([...pages, count - 2, count - 1])].filter((page) => page >= 0));
+    // The page before says how its last line looks, which goes on over the edge.
+    const edge = pages[0];
+    if (edge !== undefined && edge > 0) pages.unshift(edge - 1);
     this.store.want(pages);
     const total = heights.total;
     return {
@@ -503,7 +544,7 @@ export class LogModel {
   }
 
   #heightOf(row: Row, rowHeight: number): number {
-    if (!isShown(row, this.#settings, this.#only) || this.#folds.hides(row.seq)) return 0;
+    if (!isShown(row, this.#settings, () => this.#mayPass(row)) || this.#folds.hides(row.seq)) return 0;
     const measured = this.#measured.get(row.seq);
     if (measured !== undefined) return measured;
     const shown = row.text.length > DRAWN_LIMIT ? row.text.slice(0, DRAWN_LIMIT) : row.text;
@@ -513,6 +554,11 @@ export class LogModel {
       return rowHeight;
     }
     return rowHeight * Math.max(1, Math.ceil(width / this.#charsPerLine));
+  }
+
+  /** Whether a line passes, or takes room until it is known. */
+  #mayPass(row: Row): boolean {
+    return this.#passes(row) ?? Math.floor((row.seq - 1) / PAGE_SIZE) < this.#onlyFrom;
   }
 
   #measureRange(start: number, end: number): void {
@@ -528,13 +574,5 @@ export class LogModel {
   }
 }
 
-/** What a filter by text matches by; one that can't be read filters nothing, and its field says so. */
-function matcherOf(query: FindQuery | null): RegExp | null {
-  try {
-    return query && toMatcher(query);
-  } catch {
-    return null;
-  }
-}
-
+const NO_RANGES: readonly TextRange[] = [];
 const NO_HEIGHTS: readonly number[] = new Array<number>(PAGE_SIZE).fill(0);

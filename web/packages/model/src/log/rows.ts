@@ -1,6 +1,8 @@
-import { collapseReturns, plainText } from "./ansi.js";
 import type { Level, LogEvent, LogGap, Stream } from "./event.js";
 import type { Page, Slot } from "./store.js";
+import { isPlain, type Look, PLAIN_LOOK, plainText, type Span, TerminalLine } from "./terminal.js";
+import { decodeUtf16 } from "./utf16.js";
+import { characterWidth } from "./width.js";
 
 /**
  * Makes the rows a viewer shows out of the events of pages. Every event has a row, so that row n is
@@ -24,10 +26,14 @@ export interface Row {
   readonly stream: Stream | null;
   /** Milliseconds since the epoch; NaN when unknown. */
   readonly time: number;
-  /** What is shown: parts joined, rewrites collapsed, escapes still in it. */
+  /** What is shown: parts joined, as a terminal shows it. */
   text: string;
-  /** How often the line rewrote itself with carriage returns. */
+  /** Its pieces of one look; null where all of it is plain. */
+  spans: readonly Span[] | null;
+  /** How often the line was replaced by what came later. */
   rewrites: number;
+  /** The line cleared the screen. */
+  cleared: boolean;
   /** Events joined into this row. */
   parts: number;
   /** This row is the rest of the line that began at that seq. */
@@ -41,23 +47,29 @@ export interface Row {
   version: number;
 }
 
-/** Characters of one line that are joined at most; a longer one goes on in the next row. */
-const JOIN_LIMIT = 64 * 1024;
+type Streams<T> = Readonly<Partial<Record<Stream, T>>>;
 
-/** The lines that are not finished at a page's end, one a stream. */
+/** What a page's lines leave for the next page's. */
 export interface Carry {
-  readonly open: Readonly<Partial<Record<Stream, OpenLine>>>;
+  /** Lines that are not finished, one a stream. */
+  readonly open: Streams<OpenLine>;
+  /** How the next line looks, where it is not plain. */
+  readonly looks: Streams<Look>;
 }
 
 interface OpenLine {
   readonly row: Row;
-  /** What was joined so far and still shows. */
-  readonly raw: string;
+  /** Its terminal; never written to, because pages are built more than once: its clones are. */
+  readonly line: TerminalLine;
   readonly parts: number;
-  readonly rewrites: number;
 }
 
-export const NOTHING_OPEN: Carry = { open: {} };
+export const NOTHING_OPEN: Carry = { open: {}, looks: {} };
+
+interface Building {
+  open: Partial<Record<Stream, OpenLine>>;
+  looks: Partial<Record<Stream, Look>>;
+}
 
 export interface BuiltPage {
   readonly rows: readonly (Row | null)[];
@@ -73,22 +85,21 @@ export function buildPage(page: Page, before: Carry, describe: Describe, previou
   const continues =
     previous !== undefined && previous.before === before && isPrefix(previous.slots, page.slots);
   const rows: (Row | null)[] = continues ? [...previous.rows] : [];
-  const open: Partial<Record<Stream, OpenLine>> = { ...(continues ? previous.carry.open : before.open) };
+  const start = continues ? previous.carry : before;
+  const state: Building = { open: { ...start.open }, looks: { ...start.looks } };
   for (let i = rows.length; i < page.slots.length; i++) {
     const slot = page.slots[i];
     if (slot === undefined) {
       rows.push(null);
-      delete open.stdout;
-      delete open.stderr;
-      delete open.agent;
+      state.open = {};
       continue;
     }
-    rows.push(buildRow(slot, page.base + i, open, describe));
+    rows.push(buildRow(slot, page.base + i, state, describe));
   }
   return {
     rows,
     before,
-    carry: Object.keys(open).length === 0 ? NOTHING_OPEN : { open },
+    carry: Object.keys(state.open).length + Object.keys(state.looks).length === 0 ? NOTHING_OPEN : state,
     slots: [...page.slots],
   };
 }
@@ -102,12 +113,7 @@ function isPrefix(shorter: readonly Slot[], longer: readonly Slot[]): boolean {
 /** Words for an event that is not a log line; null for a row that shows nothing. */
 export type Describe = (event: LogEvent | LogGap) => { text: string; kind: RowKind; level?: Level } | null;
 
-function buildRow(
-  slot: Exclude<Slot, undefined>,
-  seq: number,
-  open: Partial<Record<Stream, OpenLine>>,
-  describe: Describe,
-): Row {
+function buildRow(slot: Exclude<Slot, undefined>, seq: number, state: Building, describe: Describe): Row {
   if (slot.type === "logs:gap") {
     const gap = slot as LogGap;
     const begins = gap.from === seq;
@@ -127,32 +133,21 @@ function buildRow(
       event,
       time,
       level: words?.level ?? "info",
-      text: words?.text ?? "",
+      text: plainText(words?.text ?? ""),
       parts: words ? 1 : 0,
     });
   }
   const stream = event.stream ?? "stdout";
-  const message = event.message ?? "";
-  const unfinished = open[stream];
-  if (unfinished && unfinished.raw.length + message.length <= JOIN_LIMIT) {
-    const raw = unfinished.raw + message;
-    const collapsed = collapseReturns(raw);
+  const message = decodeUtf16(event.message ?? "", event.raw) ?? event.message ?? "";
+  const unfinished = state.open[stream];
+  if (unfinished && !unfinished.line.full) {
+    const line = unfinished.line.clone();
+    line.write(message);
     const target = unfinished.row;
     const parts = unfinished.parts + 1;
-    const rewrites = unfinished.rewrites + collapsed.rewrites;
-    target.text = collapsed.text;
+    finish(line, event, target, parts, stream, state);
     target.parts = parts;
-    target.rewrites = rewrites;
     target.version++;
-    // Only what still shows is carried, so that an hour of progress does not pile up.
-    if (event.partial) {
-      open[stream] = {
-        row: target,
-        raw: collapsed.rewrites > 0 ? raw.slice(collapsed.at) : raw,
-        parts,
-        rewrites,
-      };
-    } else delete open[stream];
     return row(seq, "line", event.type, {
       event,
       time,
@@ -161,8 +156,8 @@ function buildRow(
       joins: target.seq,
     });
   }
-  const collapsed = collapseReturns(message);
   const group = groupOf(event.data);
+  const look = state.looks[stream] ?? PLAIN_LOOK;
   const made = row(
     seq,
     group.progress ? "note" : "line",
@@ -172,17 +167,42 @@ function buildRow(
       time,
       stream,
       level: event.level ?? "info",
-      text: collapsed.text,
-      rewrites: collapsed.rewrites,
+      text: message,
       parts: 1,
       data: group.rest,
       groupStart: group.start,
       groupEnd: group.end,
     },
   );
-  if (event.partial) open[stream] = { row: made, raw: message, parts: 1, rewrites: collapsed.rewrites };
-  else delete open[stream];
+  if (!unfinished && !event.partial && look === PLAIN_LOOK && isPlain(message)) return made;
+  const line = unfinished ? unfinished.line.next() : new TerminalLine(look);
+  line.write(message);
+  finish(line, event, made, 1, stream, state);
   return made;
+}
+
+/** Shows in a row what its terminal shows, and keeps what goes on. */
+function finish(
+  line: TerminalLine,
+  event: LogEvent,
+  target: Row,
+  parts: number,
+  stream: Stream,
+  state: Building,
+): void {
+  if (event.partial) state.open[stream] = { row: target, line, parts };
+  else {
+    line.end();
+    delete state.open[stream];
+    const { look } = line;
+    if (look.style === null && look.href === undefined) delete state.looks[stream];
+    else state.looks[stream] = look;
+  }
+  const spans = line.spans();
+  target.text = line.text;
+  target.spans = spans.every((span) => span.style === null && span.href === undefined) ? null : spans;
+  target.rewrites = line.rewrites;
+  target.cleared = line.cleared;
 }
 
 function row(seq: number, kind: RowKind, type: string, fields: Partial<Row>): Row {
@@ -194,7 +214,9 @@ function row(seq: number, kind: RowKind, type: string, fields: Partial<Row>): Ro
     stream: null,
     time: Number.NaN,
     text: "",
+    spans: null,
     rewrites: 0,
+    cleared: false,
     parts: 1,
     joins: null,
     groupStart: null,
@@ -241,38 +263,14 @@ export function groupStep(event: LogEvent): number {
 export function columns(text: string): number {
   if (PRINTABLE_ASCII.test(text)) return text.length;
   let width = 0;
-  for (const character of plainText(text)) {
+  for (const character of text) {
     const code = character.codePointAt(0) as number;
-    if (code === 9) width += 8 - (width % 8);
-    else if (isWide(code)) width += 2;
-    else if (!isCombining(code)) width += 1;
+    width += code === 9 ? 8 - (width % 8) : characterWidth(code);
   }
   return width;
 }
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
-
-function isCombining(code: number): boolean {
-  return (
-    (code >= 0x300 && code <= 0x36f) ||
-    (code >= 0x200b && code <= 0x200f) ||
-    (code >= 0xfe00 && code <= 0xfe0f)
-  );
-}
-
-function isWide(code: number): boolean {
-  return (
-    (code >= 0x1100 && code <= 0x115f) ||
-    (code >= 0x2e80 && code <= 0xa4cf) ||
-    (code >= 0xac00 && code <= 0xd7a3) ||
-    (code >= 0xf900 && code <= 0xfaff) ||
-    (code >= 0xfe30 && code <= 0xfe6f) ||
-    (code >= 0xff00 && code <= 0xff60) ||
-    (code >= 0xffe0 && code <= 0xffe6) ||
-    (code >= 0x1f300 && code <= 0x1faff) ||
-    (code >= 0x20000 && code <= 0x3fffd)
-  );
-}
 
 /** Characters of a row drawn at once; a longer line is cut with a button that shows the rest. */
 export const DRAWN_LIMIT = 4096;

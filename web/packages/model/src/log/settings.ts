@@ -1,7 +1,6 @@
 import type { TimeMode } from "../format.js";
-import { plainText } from "./ansi.js";
 import type { Level, Stream } from "./event.js";
-import type { FindQuery } from "./find.js";
+import type { FindQuery } from "./query.js";
 import type { Row } from "./rows.js";
 
 /** How a reader likes to see logs. Remembered by the viewer. */
@@ -34,8 +33,8 @@ export function isFiltering(settings: LogSettings): boolean {
   return settings.level !== "debug" || settings.stream !== "all" || settings.only !== null;
 }
 
-/** Whether a row is shown with these settings; `only` is what `settings.only` matches by. */
-export function isShown(row: Row, settings: LogSettings, only: RegExp | null): boolean {
+/** Whether a row is shown with these settings; `passes` says whether its text has what `settings.only` asks for. */
+export function isShown(row: Row, settings: LogSettings, passes: () => boolean): boolean {
   if (row.joins !== null || row.groupEnd) return false;
   if (row.kind === "mark") return true;
   if (row.kind === "note") {
@@ -44,9 +43,7 @@ export function isShown(row: Row, settings: LogSettings, only: RegExp | null): b
   }
   if (RANK[row.level] < RANK[settings.level]) return false;
   if (settings.stream !== "all" && row.stream !== settings.stream) return false;
-  if (!only) return true;
-  only.lastIndex = 0;
-  return only.test(plainText(row.text));
+  return settings.only === null || passes();
 }
 
 const KEY = "claudeops.log";

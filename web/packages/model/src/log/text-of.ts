@@ -1,14 +1,15 @@
-import { plainText } from "./ansi.js";
 import { describeEvent } from "./describe.js";
 import type { LogEvent } from "./event.js";
 import type { LineRange } from "./permalink.js";
 import type { LogStore } from "./store.js";
+import { PLAIN_LOOK, TerminalLine } from "./terminal.js";
+import { decodeUtf16 } from "./utf16.js";
 
 /** The text of lines, parts joined, without numbers, times and escapes; fetched where it is not here. */
 export async function textOf(store: LogStore, range: LineRange, signal: AbortSignal): Promise<string> {
-  const lines: string[] = [];
-  /** Where the unfinished line of each stream stands. */
-  const open = new Map<string, number>();
+  const lines: (string | TerminalLine)[] = [];
+  /** The unfinished line of each stream. */
+  const open = new Map<string, TerminalLine>();
   for await (const batch of store.scan(range.from, range.to, signal)) {
     for (const item of batch) {
       if (item.type === "logs:gap" || !("seq" in item)) continue;
@@ -19,12 +20,16 @@ export async function textOf(store: LogStore, range: LineRange, signal: AbortSig
       }
       const event = item as LogEvent;
       const stream = event.stream ?? "stdout";
-      const at = open.get(stream);
-      if (at !== undefined) lines[at] += event.message ?? "";
-      else lines.push(event.message ?? "");
-      if (event.partial) open.set(stream, at ?? lines.length - 1);
-      else open.delete(stream);
+      const unfinished = open.get(stream);
+      const line = unfinished ?? new TerminalLine(PLAIN_LOOK);
+      line.write(decodeUtf16(event.message ?? "", event.raw) ?? event.message ?? "");
+      if (!unfinished) lines.push(line);
+      if (event.partial) open.set(stream, line);
+      else {
+        line.end();
+        open.delete(stream);
+      }
     }
   }
-  return lines.map(plainText).join("\n");
+  return lines.map((line) => (typeof line === "string" ? line : line.text)).join("\n");
 }

@@ -1,3 +1,4 @@
+import type { TextRange } from "./marks.js";
 import type { LineRange } from "./permalink.js";
 import type { Row } from "./rows.js";
 import type { LogSettings } from "./settings.js";
@@ -13,6 +14,8 @@ export interface DrawnRow {
   /** The group that begins here is folded away. */
   readonly folded: boolean;
   readonly selected: boolean;
+  /** What is found in it. */
+  readonly ranges: readonly TextRange[];
 }
 
 /** Everything a viewer draws. A change is a new object. */

@@ -68,6 +68,8 @@ export function logSource(connection: () => Connection, api: () => Api, executio
             ...(query.level ? { level: query.level } : {}),
             ...(query.stream ? { stream: query.stream } : {}),
             ...(query.from ? { from: query.from } : {}),
+            ...(query.to ? { to: query.to } : {}),
+            ...(query.backwards ? { direction: "previous" as const } : {}),
           },
           { signal, timeoutMs: 120_000 },
         );

@@ -143,8 +143,9 @@ export class LogKeys {
   /** Goes to the next or previous hit. */
   step(direction: 1 | -1): void {
     const { model } = this.#options;
-    const seq = model.find.step(direction);
-    if (seq !== null) model.goTo(seq);
+    void model.find.step(direction).then((seq) => {
+      if (seq !== null) model.goTo(seq);
+    });
   }
 
   #move(direction: 1 | -1): void {

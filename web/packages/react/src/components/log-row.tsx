@@ -8,19 +8,20 @@ import {
   formatLineHash,
   formatPlural,
   formatRowTime,
+  indentJson,
   jsonOf,
   type LogSettings,
   type Row,
+  showControls,
 } from "@claudeops/model";
 import { memo, type ReactNode } from "react";
 import { type LogLine, lineOf } from "./log-line.js";
-import { renderText } from "./log-text.js";
+import { renderSpans } from "./log-text.js";
 
 export interface LogRowProps {
   readonly drawn: DrawnRow;
   readonly settings: LogSettings;
   readonly origin: number;
-  readonly matcher: RegExp | null;
   /** The hit one stands on. */
   readonly current: boolean;
   /** The row keys go to. */
@@ -36,7 +37,6 @@ export const LogRow = memo(function LogRow({
   drawn,
   settings,
   origin,
-  matcher,
   current,
   focusable,
   here,
@@ -76,7 +76,7 @@ export const LogRow = memo(function LogRow({
         </span>
       )}
       {row ? (
-        <RowText row={row} drawn={drawn} matcher={matcher} renderLine={renderLine} />
+        <RowText row={row} drawn={drawn} renderLine={renderLine} />
       ) : (
         <span className="cops-text cops-pending" aria-hidden="true" />
       )}
@@ -94,7 +94,7 @@ function same(a: LogRowProps, b: LogRowProps): boolean {
     a.drawn.selected === b.drawn.selected &&
     a.settings === b.settings &&
     a.origin === b.origin &&
-    a.matcher === b.matcher &&
+    (a.drawn.ranges === b.drawn.ranges || (a.drawn.ranges.length === 0 && b.drawn.ranges.length === 0)) &&
     a.current === b.current &&
     a.focusable === b.focusable &&
     a.here === b.here &&
@@ -105,12 +105,10 @@ function same(a: LogRowProps, b: LogRowProps): boolean {
 function RowText({
   row,
   drawn,
-  matcher,
   renderLine,
 }: {
   row: Row;
   drawn: DrawnRow;
-  matcher: RegExp | null;
   renderLine: LogRowProps["renderLine"];
 }): ReactNode {
   const long = row.text.length > DRAWN_LIMIT;
@@ -146,9 +144,10 @@ function RowText({
         </button>
       )}
       {row.groupStart !== null ? (
-        <b>{renderText(row.text || row.groupStart, matcher)}</b>
+        <b>{renderSpans(row.text || row.groupStart, row.spans, drawn.ranges)}</b>
       ) : (
-        (renderLine?.(lineOf(row.seq, row), renderText(text, matcher)) ?? renderText(text, matcher))
+        (renderLine?.(lineOf(row.seq, row), renderSpans(text, row.spans, drawn.ranges)) ??
+        renderSpans(text, row.spans, drawn.ranges))
       )}
       {long && (
         <button type="button" className="cops-more" data-act="toggle" tabIndex={-1}>
@@ -161,14 +160,16 @@ function RowText({
           ↻ {formatCount(row.rewrites)}
         </span>
       )}
-      {unfolds && drawn.expanded && <pre className="cops-json">{pretty(details)}</pre>}
+      {unfolds && drawn.expanded && <pre className="cops-json">{pretty(details, row.text)}</pre>}
     </span>
   );
 }
 
-function pretty(value: unknown): string {
+/** Details as JSON: of a line that is JSON itself, with its numbers as they are written. */
+function pretty(value: unknown, text: string): string {
+  if (jsonOf(text) !== undefined) return showControls(indentJson(text.trim()));
   try {
-    return JSON.stringify(value, null, 2) ?? "";
+    return showControls(JSON.stringify(value, null, 2) ?? "");
   } catch {
     return String(value);
   }

@@ -5,7 +5,8 @@ import {
   oklchOf,
   paletteColour,
   parseAnsi,
-  rangesOf,
+  plainText,
+  type Span,
   type Style,
   splitLinks,
 } from "@claudeops/model";
@@ -20,27 +21,63 @@ interface Piece {
 }
 
 /**
- * A line's text as nodes: colours, hits and, where they are wanted, links; never markup out of the
- * line itself.
+ * What a text with escape sequences shows, as nodes; never markup out of the text itself. `ranges` are
+ * marked, at most `length` characters drawn.
  */
-export function renderText(raw: string, matcher: RegExp | null, links = true): ReactNode {
+export function renderText(
+  raw: string,
+  ranges: readonly (readonly [number, number])[] | null = null,
+  links = true,
+  length = Number.POSITIVE_INFINITY,
+): ReactNode {
+  return renderSpans(plainText(raw).slice(0, length), parseAnsi(raw), ranges ?? [], links);
+}
+
+/** A line's text as nodes: colours, hits and, where they are wanted, links. */
+export function renderSpans(
+  text: string,
+  spans: readonly Span[] | null,
+  ranges: readonly (readonly [number, number])[],
+  links = true,
+): ReactNode {
+  const addresses = links ? splitLinks(text).filter((piece) => piece.href !== undefined) : [];
+  if (spans === null && addresses.length === 0 && ranges.length === 0) return text;
   const pieces: Piece[] = [];
-  let at = 0;
-  let visible = "";
-  for (const span of parseAnsi(raw)) {
-    if (!links) pieces.push({ text: span.text, at, style: span.style });
-    else if (span.href !== undefined)
-      pieces.push({ text: span.text, at, style: span.style, href: span.href });
-    else
-      for (const link of splitLinks(span.text))
-        pieces.push({ text: link.text, at: at + link.at, style: span.style, href: link.href });
-    at += span.text.length;
-    visible += span.text;
+  let next = 0;
+  for (const { text: own, at, style, href } of spans ?? [{ text, at: 0, style: null }]) {
+    const end = Math.min(at + own.length, text.length);
+    if (href !== undefined && links) {
+      if (end > at) pieces.push({ text: text.slice(at, end), at, style, href });
+      continue;
+    }
+    // An address may go on over several pieces of different looks.
+    for (let from = at; from < end; ) {
+      while (next < addresses.length && endOf(addresses[next] as Address) <= from) next++;
+      const address = addresses[next];
+      if (!address || address.at >= end) {
+        pieces.push({ text: text.slice(from, end), at: from, style });
+        break;
+      }
+      if (address.at > from) pieces.push({ text: text.slice(from, address.at), at: from, style });
+      const start = Math.max(from, address.at);
+      const stop = Math.min(end, endOf(address));
+      pieces.push({ text: text.slice(start, stop), at: start, style, href: address.href });
+      from = stop;
+    }
   }
-  const ranges = matcher ? rangesOf(visible, matcher) : [];
   const only = pieces.length === 1 ? pieces[0] : undefined;
   if (only && ranges.length === 0 && !only.style && only.href === undefined) return only.text;
   return pieces.map((piece, index) => drawPiece(piece, index, ranges));
+}
+
+interface Address {
+  readonly text: string;
+  readonly at: number;
+  readonly href?: string | undefined;
+}
+
+function endOf(address: Address): number {
+  return address.at + address.text.length;
 }
 
 function drawPiece(piece: Piece, key: number, ranges: readonly (readonly [number, number])[]): ReactNode {
@@ -114,7 +151,19 @@ function lookOf(style: Style): { className: string; style: CSSProperties | undef
   if (style.bold) classes.push("cops-bold");
   if (style.dim) classes.push("cops-faint");
   if (style.italic) classes.push("cops-italic");
-  if (style.underline) classes.push("cops-underline");
+  if (style.underline) {
+    classes.push("cops-underline");
+    if (style.underline !== "single") {
+      css.textDecorationStyle = style.underline === "curly" ? "wavy" : style.underline;
+    }
+    if (style.underlineColour !== undefined) {
+      const colour = style.underlineColour;
+      css.textDecorationColor =
+        typeof colour === "number" && colour < 16 ? `var(--cops-ansi-${colour})` : colourOf(colour);
+    }
+  }
+  if (style.overline) classes.push("cops-overline");
+  if (style.control) classes.push("cops-control");
   if (style.strike) classes.push("cops-strike");
   const look = { className: classes.join(" "), style: Object.keys(css).length > 0 ? css : undefined };
   looks.set(style, look);

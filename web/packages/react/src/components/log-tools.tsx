@@ -281,8 +281,9 @@ function FindBar({
   }, [model, query]);
 
   const step = (direction: 1 | -1) => {
-    const seq = model.find.step(direction);
-    if (seq !== null) model.goTo(seq);
+    void model.find.step(direction).then((seq) => {
+      if (seq !== null) model.goTo(seq);
+    });
   };
   const close = () => {
     setQuery({ ...query, text: "" });

@@ -340,7 +340,6 @@ function Viewer({
                     drawn={drawn}
                     settings={view.settings}
                     origin={view.origin}
-                    matcher={model.find.matcher}
                     current={drawn.seq === currentSeq}
                     focusable={drawn.seq === tabSeq}
                     here={here}
