@@ -15,11 +15,15 @@ import type {
   SystemStatusMessage,
 } from "./protocol.gen.js";
 import { refusal } from "./requests.js";
+import type { components } from "./rest.gen.js";
 import type { SearchQuery } from "./search.js";
 import { settingsOf } from "./settings.js";
 import { readText } from "./transports/http.js";
 import { messageOf } from "./transports/transport.js";
 import type { WatchedEvent } from "./watch.js";
+
+/** The objects of REST, as the server's OpenAPI document has them. */
+export type RestSchemas = components["schemas"];
 
 /** What a REST call needs of a connection's options. */
 export type ApiOptions = Pick<ConnectionOptions, "url" | "credential" | "fetch" | "requestTimeoutMs">;
@@ -30,32 +34,15 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
-/** An agent as the server describes it. Secrets are masked. */
-export interface AgentDefinition {
+/** An agent as the server describes it. Secrets are masked. A server of another version may leave fields out. */
+export type AgentDefinition = Partial<RestSchemas["Agent"]> & {
   readonly name: string;
-  readonly title?: string;
-  readonly description?: string;
-  /** The kind of agent, as `command` or `claude`: the key of the definition that says what is run. */
-  readonly driver?: string;
-  /** The kind for people, as `Claude Code`. */
-  readonly driverTitle?: string;
-  /** What is run, for people. */
-  readonly runs?: readonly { readonly label: string; readonly text: string }[];
   /** A JSON Schema of the config's object. */
   readonly parameters?: Readonly<Record<string, unknown>>;
-  readonly [field: string]: unknown;
-}
+};
 
 /** Something wrong in a definition's file. */
-export interface AgentProblem {
-  readonly file: string;
-  readonly line?: number;
-  readonly column?: number;
-  readonly field?: string;
-  readonly message: string;
-  /** The definition can be run all the same. */
-  readonly warning?: boolean;
-}
+export type AgentProblem = RestSchemas["DefinitionProblem"];
 
 export interface AgentList {
   readonly agents: readonly AgentDefinition[];
