@@ -17,6 +17,7 @@ export const shared: ViteUserConfig = {
         replacement: at("./packages/react/src/styles.css"),
       },
       { find: /^@claudeops\/react$/, replacement: at("./packages/react/src/index.ts") },
+      { find: /^@claudeops\/testing$/, replacement: at("./packages/testing/src/index.ts") },
     ],
   },
 };
