@@ -43,6 +43,10 @@ var RoutePermission = map[string][]string{
 	"GET /api/costs":                   {PermCosts},
 	"GET /api/system":                  {PermSystem},
 
+	"GET /api/notifications":       {PermAdmin}, // addresses of people
+	"PUT /api/notifications":       {PermAdmin},
+	"POST /api/notifications/test": {PermAdmin},
+
 	// The live transports: what a message needs stands in MessagePermission. The WebSocket may be
 	// opened without a credential, which then must come as the first message.
 	"GET /api/ws":        {PermPublic},

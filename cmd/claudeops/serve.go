@@ -91,6 +91,7 @@ gives another. With --open it opens the page in the browser of this desktop, if 
 	flags := cmd.Flags()
 	flags.StringVar(&f.config.Listen, "listen", app.DefaultListen, "`address` to listen on; port 0 takes any that is free")
 	flags.StringVar(&f.config.AgentsDir, "agents", "", "`directory` with agent definitions, *.yaml")
+	flags.StringVar(&f.config.NotificationsFile, "notifications", "", "`file` that says whom to tell of what (default notifications.yaml in the data directory)")
 	flags.StringVar(&f.config.BasePath, "base-path", "", "`path` the server is reached under behind a proxy, such as /ops")
 	flags.StringSliceVar(&f.config.AllowedHosts, "allow-host", nil, "`name` the server answers to beside localhost (repeatable)")
 	flags.StringSliceVar(&f.config.AllowedOrigins, "allow-origin", nil, "`origin` whose pages may use the API, such as https://app.example (repeatable)")

@@ -33,6 +33,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/serve/gateway"
 	"github.com/claudeops/claudeops/internal/serve/mcp"
+	"github.com/claudeops/claudeops/internal/serve/notify"
 	"github.com/claudeops/claudeops/internal/trust/audit"
 	"github.com/claudeops/claudeops/internal/trust/auth"
 	"github.com/claudeops/claudeops/protocol"
@@ -52,6 +53,7 @@ type App struct {
 	index      *index.Index
 	supervisor *supervisor.Supervisor
 	keeper     *retention.Keeper
+	notifier   *notify.Notifier
 	space      *space.Watcher
 	unnoted    func()         // has the catalogue tell of no more changes
 	sealer     *sealer.Sealer // nil when nothing is to be sealed
@@ -145,10 +147,13 @@ func (a *App) open() (err error) {
 	}
 	a.space = space.New(space.Options{Path: a.dir.Path(), Low: c.LowDisk, Statfs: c.Statfs, Changed: a.roomChanged, Log: a.log})
 	a.openSealer()
+	if err := a.openNotifier(); err != nil {
+		return err
+	}
 	a.gateway, err = gateway.New(gateway.Options{
 		Search:    search.New(a.store),
 		Sealer:    a.sealed(),
-		Retention: a.keeper, Space: a.space,
+		Retention: a.keeper, Space: a.space, Notifier: a.notifier,
 		Supervisor: a.supervisor, Store: a.store, Catalogue: a.catalogue, Auth: a.auth, Audit: a.audit,
 		System: system.New(a.dir.Path()), Assets: c.Assets,
 		BasePath: c.BasePath, AllowedHosts: a.hosts(), AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
@@ -315,6 +320,7 @@ func (a *App) start(ctx context.Context, ready func()) error {
 	if a.sealer != nil {
 		a.sealer.Start()
 	}
+	a.notifier.Start()
 	a.gate.open()
 	a.log.Info("ready", "url", a.URL(), "data", a.dir.Path(), "agents", len(a.catalogue.List()), "version", a.config.Version)
 	if ready != nil {
@@ -364,6 +370,9 @@ func (a *App) close(ctx context.Context) error {
 	}
 	if a.keeper != nil {
 		errs = append(errs, a.keeper.Stop(ctx))
+	}
+	if a.notifier != nil {
+		a.notifier.Stop()
 	}
 	if a.sealer != nil {
 		a.sealer.Stop()

@@ -27,6 +27,8 @@ type Config struct {
 	DataDir string
 	// AgentsDir holds the definitions, *.yaml. Empty: only what is built in.
 	AgentsDir string
+	// NotificationsFile says whom to tell of what. Empty: notifications.yaml in the data directory.
+	NotificationsFile string
 	// Listen is host:port. Empty: DefaultListen. Port 0: any that is free.
 	Listen string
 	// InsecureListen allows an address that others can reach without TLS, over which they can read

@@ -76,7 +76,7 @@ func newDoor(t testing.TB, change func(*Options)) *door {
 		t.Fatal(err)
 	}
 	d.supervisor, d.keeper = newBookkeeper(store), &constantKeeper{}
-	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Retention: d.keeper, Space: d.keeper, Assets: doorAssets, Version: "1.2.3", MCP: sessionOverMCP}
+	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Retention: d.keeper, Space: d.keeper, Notifier: &noNotifier{}, Assets: doorAssets, Version: "1.2.3", MCP: sessionOverMCP}
 	if change != nil {
 		change(&opts)
 	}

@@ -86,6 +86,7 @@ type Options struct {
 	System     SystemSampler
 	Search     searcher
 	Retention  Retention
+	Notifier   Notifier // nil: nobody is told of anything
 	Space      Space // nil: nobody watches how full the disk is
 
 	// Assets is the built dashboard, index.html at its top. Nil: a page that says there is none.
@@ -212,6 +213,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerStreams()
 	g.registerSearch()
 	g.registerRetention()
+	g.registerNotifications()
 	g.registerMCP()
 	for pattern, handler := range g.liveRoutes() {
 		if strings.HasPrefix(pattern, "GET ") {

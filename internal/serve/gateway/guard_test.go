@@ -52,6 +52,9 @@ func examples(id string) map[string][3]string {
 		"GET /api/events":                  {"GET", "/api/events?execution=" + id, ""},
 		"GET /api/poll":                    {"GET", "/api/poll?execution=" + id + "&wait=1ms", ""},
 		"POST /api/messages":               {"POST", "/api/messages", `{"type":"ping"}`},
+		"GET /api/notifications":           {"GET", "/api/notifications", ""},
+		"PUT /api/notifications":           {"PUT", "/api/notifications", `{"channels":{},"rules":[]}`},
+		"POST /api/notifications/test":     {"POST", "/api/notifications/test", `{"channel":"x"}`},
 		"POST /mcp":                        {"POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"ping"}`},
 	}
 }
