@@ -87,7 +87,7 @@ type Options struct {
 	Search     searcher
 	Retention  Retention
 	Notifier   Notifier // nil: nobody is told of anything
-	Space      Space // nil: nobody watches how full the disk is
+	Space      Space    // nil: nobody watches how full the disk is
 
 	// Assets is the built dashboard, index.html at its top. Nil: a page that says there is none.
 	Assets fs.FS
