@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/fault"
@@ -18,6 +19,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/serve/feed"
 	"github.com/claudeops/claudeops/internal/trust/auth"
+	"github.com/claudeops/claudeops/internal/trust/exactjson"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -71,7 +73,7 @@ func (l *live) dispatch(ctx context.Context, c caller, to receiver, line []byte)
 // decodeRequest reads a message and checks what its type requires.
 func decodeRequest(line []byte) (*protocol.Request, error) {
 	req := &protocol.Request{}
-	if err := json.Unmarshal(line, req); err != nil {
+	if err := exactjson.Unmarshal(line, req); err != nil {
 		req = &protocol.Request{ID: requestID(line), Type: req.Type}
 		return req, fault.New(protocol.BadRequest, "%s", explainJSON(err))
 	}
@@ -91,12 +93,38 @@ func decodeRequest(line []byte) (*protocol.Request, error) {
 			}
 		}
 	}
+	if err := withinBounds(req); err != nil {
+		return req, err
+	}
 	if req.ExecutionID != "" {
 		if err := execution.ValidateID(req.ExecutionID); err != nil {
 			return req, fault.New(protocol.BadRequest, "executionId: %s", err)
 		}
 	}
 	return req, nil
+}
+
+// Bounds of what callers write, the same over every transport.
+const (
+	maxReason    = 2000 // characters
+	maxAgentName = 200  // bytes; an agent's own name is shorter
+	maxRequestID = 200  // bytes
+)
+
+// withinBounds refuses fields that are longer than REST takes them.
+func withinBounds(req *protocol.Request) error {
+	for _, field := range []struct {
+		name      string
+		got, most int
+	}{
+		{"reason", utf8.RuneCountInString(req.Reason), maxReason}, {"idempotencyKey", len(req.IdempotencyKey), maxIdempotencyKey},
+		{"agentType", len(req.AgentType), maxAgentName}, {"requestId", len(req.RequestID), maxRequestID},
+	} {
+		if field.got > field.most {
+			return fault.New(protocol.BadRequest, "%s: may have %d characters, has %d", field.name, field.most, field.got)
+		}
+	}
+	return nil
 }
 
 func present(req *protocol.Request, field string) bool {

@@ -16,6 +16,7 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/trust/exactjson"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -27,7 +28,7 @@ const maxBody = 1 << 20
 // newAPI makes the part of the gateway that reads, validates and documents REST requests. What it
 // registers reaches the mux through route like everything else.
 func (g *Gateway) newAPI() huma.API {
-	format := huma.Format{Marshal: marshalJSON, Unmarshal: json.Unmarshal}
+	format := huma.Format{Marshal: marshalJSON, Unmarshal: exactjson.Unmarshal}
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",

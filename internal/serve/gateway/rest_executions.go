@@ -35,7 +35,7 @@ func (config) Schema(huma.Registry) *huma.Schema {
 type createRequest struct {
 	IdempotencyKey string `header:"Idempotency-Key" doc:"The same as idempotencyKey."`
 	Body           struct {
-		AgentType      string   `json:"agentType" minLength:"1" doc:"The agent's name."`
+		AgentType      string   `json:"agentType" minLength:"1" maxLength:"200" doc:"The agent's name."`
 		Config         config   `json:"config,omitempty"`
 		Tags           []string `json:"tags,omitempty" doc:"Beside the agent's own: letters, digits and -_.:/@, 64 at most each."`
 		IdempotencyKey string   `json:"idempotencyKey,omitempty" doc:"Whoever sends the same request again with the same key gets the execution of the first time."`

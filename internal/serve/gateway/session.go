@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/claudeops/claudeops/internal/serve/feed"
 	"github.com/claudeops/claudeops/internal/serve/websocket"
 	"github.com/claudeops/claudeops/internal/trust/auth"
+	"github.com/claudeops/claudeops/internal/trust/exactjson"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -39,7 +39,7 @@ func (s *session) receive(payload []byte) error {
 func (s *session) authenticate(line []byte) error {
 	refused := &websocket.CloseError{Code: protocol.ClosePolicy, Reason: "the first message must be auth with a valid token"}
 	var req protocol.Request
-	if err := json.Unmarshal(line, &req); err != nil || req.Type != protocol.TypeAuth {
+	if err := exactjson.Unmarshal(line, &req); err != nil || req.Type != protocol.TypeAuth {
 		return refused
 	}
 	p, err := s.live.auth.Token(s.context.get(), req.Token)

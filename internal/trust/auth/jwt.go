@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/claudeops/claudeops/internal/trust/exactjson"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -101,6 +103,9 @@ func (c *permissionClaim) UnmarshalJSON(b []byte) error {
 
 // verify turns a JWT into a principal.
 func (v *verifier) verify(ctx context.Context, token string) (Principal, error) {
+	if err := exactClaims(token); err != nil {
+		return Principal{}, refuse(err, "the token is not one that is taken here: %s", err)
+	}
 	unverified, _, err := v.reader.ParseUnverified(token, &claims{})
 	if err != nil {
 		return Principal{}, refuse(err, "the token is not a JSON web token")
@@ -126,6 +131,52 @@ func (v *verifier) verify(ctx context.Context, token string) (Principal, error) 
 		err = errors.Join(ErrExpired, err)
 	}
 	return Principal{}, refuse(err, "the token is not valid here: %s", explain(err))
+}
+
+// tokenHeader are the names of a token's header that mean something here.
+type tokenHeader struct {
+	Alg  any `json:"alg"`
+	Kid  any `json:"kid"`
+	Typ  any `json:"typ"`
+	Crit any `json:"crit"`
+	B64  any `json:"b64"`
+	Zip  any `json:"zip"`
+	Enc  any `json:"enc"`
+}
+
+// exactClaims refuses a token whose header or claims could be read in two ways, and dates that are no
+// numbers. What can't be decoded at all passes: whoever verifies it says so.
+func exactClaims(token string) error {
+	parts := strings.Split(token, ".")
+	for i, part := range parts[:min(2, len(parts))] {
+		text, err := base64.RawURLEncoding.DecodeString(part)
+		if err != nil {
+			return nil
+		}
+		if i == 0 {
+			if err := exactjson.Unmarshal(text, &tokenHeader{}); err != nil {
+				return fmt.Errorf("its header: %w", err)
+			}
+			continue
+		}
+		var names struct {
+			jwt.RegisteredClaims
+			Permissions json.RawMessage `json:"permissions"`
+		}
+		if err := exactjson.Unmarshal(text, &names); err != nil {
+			return fmt.Errorf("its claims: %w", err)
+		}
+		var dates map[string]json.RawMessage
+		if json.Unmarshal(text, &dates) != nil {
+			return nil
+		}
+		for _, name := range []string{"exp", "nbf", "iat"} {
+			if value := dates[name]; len(value) > 0 && (value[0] < '0' || value[0] > '9') && value[0] != '-' {
+				return fmt.Errorf("its %s must be a number of seconds", name)
+			}
+		}
+	}
+	return nil
 }
 
 func (v *verifier) parser(alg string) *jwt.Parser {

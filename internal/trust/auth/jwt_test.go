@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -290,6 +292,42 @@ func TestJWT_hostile_ones(t *testing.T) {
 	}
 }
 
+// Claims and headers that two programs could read differently are refused, however well they are signed.
+func TestJWT_read_in_one_way_only(t *testing.T) {
+	t.Parallel()
+	secret := []byte("a secret of thirty-two bytes and more")
+	a := open(t, auth.Options{DataDir: t.TempDir(), JWT: auth.JWT{Secret: secret}})
+	exp := strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
+	raw := func(header, claims string) string {
+		return forge(t, secret, json.RawMessage(header), json.RawMessage(claims))
+	}
+	const hs256 = `{"alg":"HS256"}`
+	if _, err := a.Token(t.Context(), raw(hs256, `{"sub":"x","exp":`+exp+`,"permissions":["executions:read@a-*"]}`)); err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{
+		raw(hs256, `{"SUB":"x","exp":`+exp+`}`), raw(hs256, `{"sub":"x","Sub":"y","exp":`+exp+`}`), raw(hs256, `{"sub":"x","sub":"y","exp":`+exp+`}`),
+		raw(hs256, `{"sub":"x","exp":`+exp+`,"Permissions":["admin"]}`), raw(hs256, `{"sub":"x","exp":`+exp+`,"permi\u017f\u017fions":["admin"]}`),
+		raw(hs256, `{"sub":"x","exp":"`+exp+`"}`), raw(hs256, `{"sub":"x","exp":`+exp+`,"nbf":"1"}`), raw(hs256, `{"sub":"x","exp":`+exp+`,"iat":true}`),
+		raw(`{"alg":"HS256","alg":"none"}`, `{"sub":"x","exp":`+exp+`}`), raw(`{"alg":"HS256","CRIT":["b64"]}`, `{"sub":"x","exp":`+exp+`}`),
+		raw(hs256, `{"sub":"key:ci","exp":`+exp+`}`),
+	} {
+		if p, err := a.Token(t.Context(), token); err == nil {
+			t.Errorf("%s is let in as %+v", token, p)
+		}
+	}
+}
+
+func TestJWT_secret_that_is_none(t *testing.T) {
+	t.Parallel()
+	for name, secret := range map[string][]byte{"zeros": make([]byte, 32), "one byte": bytes.Repeat([]byte{0xff}, 64), "a public key": publicPEM(t, &rsaKey(t, 2048).PublicKey)} {
+		if a, err := auth.Open(auth.Options{DataDir: t.TempDir(), JWT: auth.JWT{Secret: secret}}); err == nil {
+			a.Close()
+			t.Errorf("%s is taken for a shared secret", name)
+		}
+	}
+}
+
 func TestJWT_without_an_audience_a_token_for_somebody_else_is_refused(t *testing.T) {
 	t.Parallel()
 	a := open(t, auth.Options{JWT: auth.JWT{Secret: secret}})
@@ -406,7 +444,7 @@ func TestJWT_a_session_made_from_one_ends_with_it(t *testing.T) {
 		t.Errorf("the session is %+v", session)
 	}
 	// Another secret: what rested on the first is nobody's any more.
-	b := open(t, auth.Options{DataDir: dir, JWT: auth.JWT{Secret: []byte(strings.Repeat("n", 32))}})
+	b := open(t, auth.Options{DataDir: dir, JWT: auth.JWT{Secret: []byte(strings.Repeat("no", 16))}})
 	if _, err := b.Request(r); !errors.Is(err, auth.ErrExpired) {
 		t.Errorf("%v, want ErrExpired", err)
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -79,6 +80,9 @@ func openKeys(opts JWT, log *slog.Logger) (*keys, error) {
 		if len(opts.Secret) < minSecret {
 			return nil, fmt.Errorf("the shared secret has %d bytes; HS256 needs %d at least (`openssl rand -base64 32` makes one)", len(opts.Secret), minSecret)
 		}
+		if err := checkSecret(opts.Secret); err != nil {
+			return nil, err
+		}
 		k.fixed = append(k.fixed, key{id: keyDigest(opts.Secret), algs: []string{"HS256"}, public: opts.Secret})
 	}
 	if len(opts.PublicKey) > 0 {
@@ -103,6 +107,22 @@ func openKeys(opts JWT, log *slog.Logger) (*keys, error) {
 		k.mu.Unlock()
 	}
 	return k, nil
+}
+
+// checkSecret refuses as a shared secret what everybody can have.
+func checkSecret(secret []byte) error {
+	switch {
+	case bytes.Contains(secret, []byte("-----BEGIN ")):
+		return errors.New("the shared secret is a PEM file: a public key is no secret, give it as the public key")
+	case uniform(secret):
+		return errors.New("the shared secret is one byte again and again, which is no secret (`openssl rand -base64 32` makes one)")
+	}
+	return nil
+}
+
+// uniform reports whether all bytes are the same, zeros for example.
+func uniform(b []byte) bool {
+	return len(b) > 0 && bytes.Count(b, b[:1]) == len(b)
 }
 
 // stop ends what is under way and waits for it.
@@ -352,6 +372,9 @@ func newKey(public any) (key, error) {
 			return key{}, fmt.Errorf("the curve %s is not taken here", p.Curve.Params().Name)
 		}
 	case ed25519.PublicKey:
+		if uniform(p) {
+			return key{}, errors.New("an Ed25519 key of one byte again and again is nobody's")
+		}
 		found.algs = []string{"EdDSA"}
 	default:
 		return key{}, fmt.Errorf("it is a %T, not an RSA, ECDSA or Ed25519 public key", public)
