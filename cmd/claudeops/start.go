@@ -128,7 +128,7 @@ a signal ended it, 130 when it was cancelled, and 1 when it failed without any o
 		c.doctorCommand(), c.serviceCommand(),
 		c.pricesCommand(),
 		c.pinCommand(), c.unpinCommand(), c.pruneCommand(),
-		c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.reindexCommand(),
+		c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.auditCommand(), c.reindexCommand(),
 		c.versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()

@@ -3,9 +3,12 @@ package gateway
 import (
 	"compress/gzip"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/claudeops/claudeops/internal/trust/audit"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -59,5 +62,68 @@ func TestMetrics_openMetrics(t *testing.T) {
 		if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), want) || strings.HasSuffix(a.body, "# EOF\n") != (want == "application/openmetrics-text") {
 			t.Errorf("%q: %d %s", accept, a.status, a.header.Get("Content-Type"))
 		}
+	}
+}
+
+// TestAudit_refusalsAndReads: what is refused and what is taken away is in the record too.
+func TestAudit_refusalsAndReads(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	id := d.supervisor.begin("echo")
+	reader := d.as(d.jwt(t, "reader", protocol.PermRead), nil)
+	d.do(t, "POST", "/login", `{"token":"wrong"}`, nil)
+	d.do(t, "GET", "/login?ticket=wrong", "", nil)
+	d.do(t, "GET", "/api/session", "", d.as("wrong", nil))
+	d.do(t, "GET", "/metrics", "", reader)
+	d.do(t, "POST", "/api/messages", `{"type":"agent:execute","agentType":"echo"}`, reader)
+	d.do(t, "GET", "/api/executions/"+id+"/log", "", reader)
+	d.do(t, "GET", "/debug/pprof/heap", "", d.as(d.token, nil))
+	text, err := os.ReadFile(filepath.Join(d.dir, audit.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"action":"session.refused","target":"POST /login"`, `"action":"session.refused","target":"GET /login"`, `"action":"session.refused","target":"GET /api/session"`,
+		`"action":"request.refused","target":"GET /metrics"`, `"action":"message.refused","outcome":"forbidden","detail":"agent:execute"`,
+		`"action":"execution.download","target":"` + id + `"`, `"action":"profile.read","target":"\"heap\""`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the record lacks %s:\n%s", want, text)
+		}
+	}
+	if report, err := audit.Verify(d.dir); err != nil || report.Fault != nil || report.Entries == 0 {
+		t.Errorf("%+v %v", report, err)
+	}
+}
+
+// TestMessages_bounds: a message's fields have the bounds they have over REST, and exact names.
+func TestMessages_bounds(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	id := d.supervisor.begin("echo")
+	for name, line := range map[string]string{
+		"reason":          `{"type":"agent:cancel","executionId":"` + id + `","reason":"` + strings.Repeat("r", 2001) + `"}`,
+		"idempotencyKey":  `{"type":"agent:execute","agentType":"echo","idempotencyKey":"` + strings.Repeat("k", 257) + `"}`,
+		"agentType":       `{"type":"agent:execute","agentType":"` + strings.Repeat("a", 201) + `"}`,
+		"twice":           `{"type":"agent:execute","agentType":"echo","agentType":"shell"}`,
+		"must be written": `{"type":"agent:execute","AgentType":"echo"}`,
+		"nested":          `{"type":"agent:execute","agentType":"echo","config":` + strings.Repeat(`{"a":`, 9000) + `1` + strings.Repeat("}", 9000) + `}`,
+	} {
+		a := d.do(t, "POST", "/api/messages", line, d.as(d.token, nil))
+		if a.status != 200 || !strings.Contains(a.body, `"bad_request"`) || !strings.Contains(a.body, name) {
+			t.Errorf("%s: %d %.300s", name, a.status, a.body)
+		}
+	}
+	for name, body := range map[string]string{
+		"twice": `{"agentType":"echo","agentType":"shell"}`, "must be written": `{"AgentType":"echo"}`,
+		"nested": `{"agentType":"echo","config":` + strings.Repeat(`{"a":`, 9000) + `1` + strings.Repeat("}", 9000) + `}`,
+	} {
+		a := d.do(t, "POST", "/api/executions", body, d.as(d.token, nil))
+		if a.status != 400 && a.status != 422 || !strings.Contains(a.body, name) {
+			t.Errorf("%s: %d %.300s", name, a.status, a.body)
+		}
+	}
+	if calls := d.supervisor.called(); len(calls) > 0 {
+		t.Errorf("the supervisor was called: %v", calls)
 	}
 }

@@ -253,9 +253,11 @@ func (g *Gateway) route(pattern string, handler http.HandlerFunc) {
 		if !slices.Contains(rule, protocol.PermPublic) {
 			p, err := g.identify(r)
 			if err == nil {
-				if err = permit(p, rule); err != nil && !safeMethod(r.Method) {
+				if err = permit(p, rule); err != nil {
 					g.auditREST(r.Context(), p, audit.Entry{Action: "request.refused", Target: pattern}, err)
 				}
+			} else {
+				g.auditStranger(r.Context(), pattern, err)
 			}
 			if err == nil {
 				err = g.withinRate(p, pattern)

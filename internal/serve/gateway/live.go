@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -245,6 +246,14 @@ func (l *live) record(c caller, action, target, detail string, err error) {
 		Actor: c.principal.ID, Kind: c.principal.Kind, Address: c.address, Via: c.via,
 		Action: action, Target: target, Outcome: outcome, Detail: detail,
 	})
+}
+
+// recordStranger puts a credential that a WebSocket brought and that was refused into the audit log.
+func (l *live) recordStranger(address string, err error) {
+	if errors.Is(err, auth.ErrExpired) || fault.CodeOf(err) != protocol.Unauthenticated {
+		return
+	}
+	l.audit(audit.Entry{Address: address, Via: "ws", Action: "session.refused", Target: "GET /api/ws", Outcome: string(protocol.Unauthenticated)})
 }
 
 // liveRoutes are the routes of the live transports.

@@ -103,6 +103,7 @@ func (g *Gateway) createTicket(ctx context.Context, _ *struct{}) (*ticketAnswer,
 func (g *Gateway) login(ctx context.Context, in *loginRequest) (*sessionAnswer, error) {
 	p, err := g.opts.Auth.Token(ctx, in.Body.Token)
 	if err != nil {
+		g.auditStranger(ctx, "POST /login", err)
 		return nil, err
 	}
 	e := exchangeOf(ctx)
@@ -177,6 +178,7 @@ var confirmPage = template.Must(template.New("confirm").Parse(`<!doctype html>
 func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request, ticket string) error {
 	p, err := g.opts.Auth.RedeemTicket(ticket)
 	if err != nil {
+		g.auditStranger(r.Context(), "GET /login", err)
 		return err
 	}
 	signed, err := g.opts.Auth.SetSession(w, r, p)

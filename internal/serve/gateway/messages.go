@@ -171,7 +171,9 @@ func explainJSON(err error) string {
 
 func (l *live) carryOut(ctx context.Context, c caller, to receiver, req *protocol.Request) error {
 	if need := protocol.MessagePermission[req.Type]; !slices.ContainsFunc(need, c.principal.Can) {
-		return fault.New(protocol.Forbidden, "%s needs the permission %s, which this credential does not have", req.Type, strings.Join(need, " or "))
+		err := fault.New(protocol.Forbidden, "%s needs the permission %s, which this credential does not have", req.Type, strings.Join(need, " or "))
+		l.record(c, "message.refused", req.ExecutionID, req.Type, err)
+		return err
 	}
 	readable := readingOf(l.executions, c.principal)
 	ack := protocol.Ack{Type: protocol.TypeAck, ID: req.ID, ExecutionID: req.ExecutionID}

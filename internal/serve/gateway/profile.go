@@ -4,13 +4,17 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+
+	"github.com/claudeops/claudeops/internal/trust/audit"
 )
 
 // registerProfiles serves the runtime's profiles. They show what the program does, function names and
 // stacks but no data, and a CPU profile costs time: they are the owner's.
 func (g *Gateway) registerProfiles() {
 	g.route("GET /debug/pprof/", func(w http.ResponseWriter, r *http.Request) {
-		switch strings.TrimPrefix(r.URL.Path, "/debug/pprof/") {
+		profile := strings.TrimPrefix(r.URL.Path, "/debug/pprof/")
+		g.auditREST(r.Context(), principalOf(r.Context()), audit.Entry{Action: "profile.read", Target: quoted(profile)}, nil)
+		switch profile {
 		case "profile":
 			pprof.Profile(w, r)
 		case "trace":

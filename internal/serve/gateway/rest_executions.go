@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -269,6 +270,15 @@ func (g *Gateway) auditREST(ctx context.Context, p auth.Principal, e audit.Entry
 	e.Actor, e.Kind, e.Address, e.Via = p.ID, p.Kind, auth.PeerOf(ctx).Address, viaOf(ctx)
 	e.Outcome = outcome(err)
 	g.opts.Audit.Record(ctx, e)
+}
+
+// auditStranger records a credential that was refused. One that was good once is no attempt at anything,
+// and of those that come too fast no more is recorded than are answered.
+func (g *Gateway) auditStranger(ctx context.Context, pattern string, err error) {
+	if errors.Is(err, auth.ErrNone) || errors.Is(err, auth.ErrExpired) || fault.CodeOf(err) != protocol.Unauthenticated {
+		return
+	}
+	g.auditREST(ctx, auth.Principal{}, audit.Entry{Action: "session.refused", Target: pattern}, err)
 }
 
 func outcome(err error) string {

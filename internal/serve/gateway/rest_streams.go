@@ -19,6 +19,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/record/logtext"
 	"github.com/claudeops/claudeops/internal/serve/feed"
+	"github.com/claudeops/claudeops/internal/trust/audit"
 	"github.com/claudeops/claudeops/internal/trust/auth"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -136,6 +137,9 @@ func (g *Gateway) logText(ctx context.Context, in *logQuery) (*huma.StreamRespon
 	at, gap, err := reader.Locate(0)
 	if err != nil {
 		return nil, errors.Join(err, reader.Close())
+	}
+	if !in.Follow {
+		g.auditREST(ctx, principalOf(ctx), audit.Entry{Action: "execution.download", Target: rec.ExecutionID}, nil)
 	}
 	// The agent's name is plain by its own rules; the id has passed its check.
 	exchangeOf(ctx).w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.log"`, rec.AgentType, rec.ExecutionID))

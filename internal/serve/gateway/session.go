@@ -47,6 +47,7 @@ func (s *session) authenticate(line []byte) error {
 	case errors.Is(err, auth.ErrExpired):
 		return &websocket.CloseError{Code: protocol.CloseCredential, Reason: "the credential has expired or was revoked"}
 	case err != nil:
+		s.live.recordStranger(s.address, err)
 		return &websocket.CloseError{Code: protocol.ClosePolicy, Reason: "authentication failed"}
 	}
 	if err := s.live.users.admitUser(p); err != nil {

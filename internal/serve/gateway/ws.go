@@ -48,6 +48,7 @@ func (l *live) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	case authErr == nil:
 		s.welcome(principal)
 	case !errors.Is(authErr, errNoCredential):
+		l.recordStranger(s.address, authErr)
 		s.refuse(authErr)
 	}
 	// The handler returns at once, so that nothing of net/http's is held while the session lives.

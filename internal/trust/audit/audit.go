@@ -1,6 +1,6 @@
 // Package audit keeps the record of who changed what, when and from where: one line of JSON for
-// each mutation, in a file that is only ever appended to, and the same as a log record. It never
-// holds a credential or an agent's parameters, and it judges nothing.
+// each mutation, in a file that is only ever appended to, and the same as a log record. Each line holds
+// the hash of the one before, so that whoever changes or removes one is found by Verify. It never holds a credential or an agent's parameters, and it judges nothing.
 package audit
 
 import (
@@ -42,6 +42,8 @@ type Log struct {
 
 	mu     sync.Mutex
 	file   *os.File
+	head   *os.File
+	end    link // of the chain
 	closed bool
 }
 
@@ -53,6 +55,9 @@ func Open(dataDir string, log *slog.Logger) (*Log, error) {
 	l := &Log{path: filepath.Join(dataDir, File), log: log}
 	if err := l.openLocked(); err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
+	}
+	if err := l.openChain(dataDir); err != nil {
+		return nil, fmt.Errorf("open the audit log: %w", errors.Join(err, l.Close()))
 	}
 	return l, nil
 }
@@ -74,11 +79,6 @@ func (l *Log) Record(ctx context.Context, e Entry) {
 }
 
 func (l *Log) append(e Entry) error {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	line = append(line, '\n')
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -87,14 +87,64 @@ func (l *Log) append(e Entry) error {
 	if err := l.followLocked(); err != nil {
 		return err
 	}
-	n, err := l.file.Write(line)
+	line, end, err := l.end.next(e)
+	if err != nil {
+		return err
+	}
+	n, err := l.file.Write(append(line, '\n'))
 	if err != nil && n > 0 {
 		// Half a line would spoil the next one too.
 		if info, statErr := l.file.Stat(); statErr == nil {
 			err = errors.Join(err, l.file.Truncate(info.Size()-int64(n)))
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	l.end = end
+	return writeHead(l.head, end)
+}
+
+// openChain finds the end of the chain. What a crash has left of a line is cut off, and that is recorded.
+// Entries that the head knows of and the file does not have stay missing: the chain goes on behind them,
+// so that Verify tells.
+func (l *Log) openChain(dataDir string) error {
+	path := filepath.Join(dataDir, HeadFile)
+	head, err := readHead(path)
+	if err != nil {
+		return err
+	}
+	if l.head, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return err
+	}
+	line, torn, err := lastLine(l.file)
+	if err != nil {
+		return err
+	}
+	var last chained
+	if len(line) > 0 && json.Unmarshal(line, &last) != nil {
+		last.Seq = 0
+	}
+	l.end = head
+	switch {
+	case last.Seq > head.Seq:
+		l.end = link{last.Seq, hashOf(line)}
+	case head.Seq == 0 && len(line) > 0:
+		l.end = link{0, hashOf(line)} // from before the log was chained
+	case head.Seq == 0:
+		l.end = link{0, genesis}
+	}
+	if torn == 0 {
+		return nil
+	}
+	info, err := l.file.Stat()
+	if err != nil {
+		return err
+	}
+	if err := l.file.Truncate(info.Size() - torn); err != nil {
+		return err
+	}
+	return l.append(Entry{Time: time.Now().UTC().Truncate(time.Millisecond), Action: "audit.recover", Outcome: OK, Detail: fmt.Sprintf("%d bytes of a line that a crash had cut off were removed", torn)})
 }
 
 // followLocked opens the file anew when somebody renamed or removed it, as log rotation does.
@@ -121,7 +171,7 @@ func (l *Log) openLocked() error {
 	if info, err := os.Lstat(l.path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file: remove it", l.path)
 	}
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(l.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
@@ -141,8 +191,11 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.closed = true
-	if l.file == nil {
-		return nil
+	var errs []error
+	for _, f := range []*os.File{l.file, l.head} {
+		if f != nil {
+			errs = append(errs, f.Sync(), f.Close())
+		}
 	}
-	return errors.Join(l.file.Sync(), l.file.Close())
+	return errors.Join(errs...)
 }
