@@ -36,7 +36,7 @@ func (r *Record) Apply(e *Event) {
 		if r.Status == StatusQueued {
 			r.Status = StatusRunning
 		}
-		r.AgentType, r.StartedAt = e.AgentType, instant(&e.Timestamp)
+		r.AgentType, r.StartedAt = orElse(r.AgentType, e.AgentType), instant(&e.Timestamp)
 		r.Command, r.Workdir, r.PID, r.Host, r.Worker = e.Command, e.Workdir, e.PID, e.Host, e.Worker
 		r.NotBefore, r.QueuePosition, r.QueueReason = nil, 0, ""
 	case TypeProgress:

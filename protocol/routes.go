@@ -41,6 +41,8 @@ var RoutePermission = map[string][]string{
 	"GET /api/retention":               {PermRead}, // what is to go can be seen by whoever can see it now
 	"POST /api/retention":              {PermAdmin},
 	"GET /api/costs":                   {PermCosts},
+	"GET /api/budgets":                 {PermCosts},
+	"PUT /api/budgets":                 {PermAdmin},
 	"GET /api/system":                  {PermSystem},
 
 	"GET /api/notifications":       {PermAdmin}, // addresses of people

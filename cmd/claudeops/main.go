@@ -2,6 +2,9 @@
 // claudeops help.
 package main
 
-import "os"
+import (
+	"os"
+	_ "time/tzdata" // days of every time zone, also where the system knows none
+)
 
 func main() { os.Exit(start(os.Args[1:])) }

@@ -126,7 +126,7 @@ a signal ended it, 130 when it was cancelled, and 1 when it failed without any o
 		c.psCommand(), c.showCommand(), c.logsCommand(), c.grepCommand(), c.topCommand(),
 		c.agentsCommand(), c.validateCommand(), c.notifyCommand(), c.initCommand(),
 		c.doctorCommand(), c.serviceCommand(),
-		c.pricesCommand(),
+		c.costsCommand(), c.budgetsCommand(), c.pricesCommand(),
 		c.pinCommand(), c.unpinCommand(), c.pruneCommand(),
 		c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.auditCommand(), c.reindexCommand(),
 		c.versionCommand(),

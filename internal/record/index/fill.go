@@ -106,10 +106,7 @@ func (f *file) statuses(ctx context.Context) (map[string]standing, error) {
 
 func forget(ctx context.Context, tx *sql.Tx, gone map[string]standing) error {
 	for id := range gone {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM executions WHERE id = ?`, id); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM claims WHERE execution_id = ?`, id); err != nil {
+		if err := removeOne(ctx, tx, id); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@ package index_test
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -237,39 +236,6 @@ func TestList_model(t *testing.T) {
 			t.Fatalf("%+v counts %d, %v, want %d", filter, page.Total, err, len(want))
 		}
 	}
-}
-
-func TestCosts(t *testing.T) {
-	t.Parallel()
-	x := newIndex(t)
-	day := func(n int, agent string, at string, usd float64, estimated bool, input int64) execution.Record {
-		rec := record(n, agent, execution.Completed)
-		rec.QueuedAt, _ = time.Parse(time.RFC3339, at)
-		rec.Cost, rec.CostEstimated, rec.Tokens = usd, estimated, &execution.Tokens{Input: input, Output: 1, CacheRead: 2, CacheWrite: 3}
-		return rec
-	}
-	put(t, x,
-		day(1, "a", "2026-03-01T00:00:00Z", 1, false, 10), day(2, "a", "2026-03-01T23:59:59.999Z", 0.5, true, 20),
-		day(3, "b", "2026-03-01T10:00:00Z", 4, false, 1), day(4, "a", "2026-03-02T00:00:00Z", 2, true, 5),
-		record(5, "a", execution.Running), // 1 March, without cost
-	)
-	want := []index.Cost{
-		{Day: "2026-03-02", AgentType: "a", Executions: 1, USD: 2, EstimatedUSD: 2, Tokens: execution.Tokens{Input: 5, Output: 1, CacheRead: 2, CacheWrite: 3}},
-		{Day: "2026-03-01", AgentType: "a", Executions: 3, USD: 1.5, EstimatedUSD: 0.5, Tokens: execution.Tokens{Input: 30, Output: 2, CacheRead: 4, CacheWrite: 6}},
-		{Day: "2026-03-01", AgentType: "b", Executions: 1, USD: 4, Tokens: execution.Tokens{Input: 1, Output: 1, CacheRead: 2, CacheWrite: 3}},
-	}
-	check := func(filter index.CostFilter, want []index.Cost) {
-		t.Helper()
-		got, err := x.Costs(t.Context(), filter)
-		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%+v gives\n%+v, %v, want\n%+v", filter, got, err, want)
-		}
-	}
-	check(index.CostFilter{}, want)
-	check(index.CostFilter{AgentType: "b"}, want[2:])
-	check(index.CostFilter{Since: want0(t, "2026-03-02T00:00:00Z")}, want[:1])
-	check(index.CostFilter{Until: want0(t, "2026-03-02T00:00:00Z")}, want[1:])
-	check(index.CostFilter{AgentType: "none"}, []index.Cost{})
 }
 
 func want0(t testing.TB, text string) time.Time {

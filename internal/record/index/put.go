@@ -14,13 +14,22 @@ import (
 	"github.com/claudeops/claudeops/protocol"
 )
 
-const upsert = `
-INSERT INTO executions(id, agent, status, queued_at, ended_at, pinned, logs_removed, cost, estimated, input, output, cache_read, cache_write, tags, parent, search, record)
-VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT(id) DO UPDATE SET agent = excluded.agent, status = excluded.status, queued_at = excluded.queued_at,
-	ended_at = excluded.ended_at, pinned = excluded.pinned, logs_removed = excluded.logs_removed,
-	cost = excluded.cost, estimated = excluded.estimated, input = excluded.input, output = excluded.output,
-	cache_read = excluded.cache_read, cache_write = excluded.cache_write, tags = excluded.tags, parent = excluded.parent, search = excluded.search, record = excluded.record`
+// columns of executions, in the order in which putAll gives their values.
+const columns = `id, agent, status, queued_at, ended_at, pinned, logs_removed, trigger_kind, user, parent, parent_why,
+	cost, estimated, notional, unreported, input, output, cache_read, cache_write, cache_write_1h, tags, search, record`
+
+var upsert = `INSERT INTO executions(` + columns + `) VALUES(` + strings.Repeat(`?, `, strings.Count(columns, `,`)) + `?)
+	ON CONFLICT(id) DO UPDATE SET ` + replaced()
+
+// replaced sets every column but id to the value that was to be inserted.
+func replaced() string {
+	names := strings.Split(columns, `,`)[1:]
+	for i, name := range names {
+		name = strings.TrimSpace(name)
+		names[i] = name + ` = excluded.` + name
+	}
+	return strings.Join(names, `, `)
+}
 
 // Put stores records, all or none, over what was known of the same executions.
 func (x *Index) Put(ctx context.Context, records []execution.Record) error {
@@ -59,16 +68,25 @@ func (x *Index) Remove(ctx context.Context, ids []string) error {
 	return x.use(fmt.Sprintf("forget %d executions", len(ids)), func(f *file) error {
 		return f.update(ctx, func(tx *sql.Tx) error {
 			for _, id := range ids {
-				if _, err := tx.ExecContext(ctx, `DELETE FROM executions WHERE id = ?`, id); err != nil {
-					return err
-				}
-				if _, err := tx.ExecContext(ctx, `DELETE FROM claims WHERE execution_id = ?`, id); err != nil {
+				if err := removeOne(ctx, tx, id); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	})
+}
+
+// removeOne forgets one execution with all that belongs to it.
+func removeOne(ctx context.Context, tx *sql.Tx, id string) error {
+	for _, statement := range []string{
+		`DELETE FROM executions WHERE id = ?`, `DELETE FROM models WHERE execution_id = ?`, `DELETE FROM claims WHERE execution_id = ?`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // update runs fn in a transaction of its own.
@@ -94,8 +112,9 @@ func putAll(ctx context.Context, tx *sql.Tx, records []execution.Record) error {
 	defer statement.Close()
 	for i := range records {
 		r := records[i]
-		// The place in the line belongs to the moment it is asked for, and so does what holds it up.
-		r.QueuePosition, r.QueueReason = 0, ""
+		// The place in the line belongs to the moment it is asked for, and so does what holds it up;
+		// which children there are is asked of their own rows.
+		r.QueuePosition, r.QueueReason, r.Children = 0, "", nil
 		text, err := json.Marshal(&r)
 		if err != nil {
 			return fmt.Errorf("encode the record of %s: %w", r.ExecutionID, err)
@@ -104,10 +123,20 @@ func putAll(ctx context.Context, tx *sql.Tx, records []execution.Record) error {
 		if r.Tokens != nil {
 			tokens = *r.Tokens
 		}
-		_, err = statement.ExecContext(ctx, r.ExecutionID, r.AgentType, string(r.Status), r.QueuedAt.UnixMilli(),
-			endedAt(&r), r.Pinned, r.LogsRemovedAt != nil, r.Cost, r.CostEstimated, tokens.Input, tokens.Output, tokens.CacheRead, tokens.CacheWrite,
-			tagText(r.Tags), parentOf(&r), searchText(&r), string(text))
+		var parent protocol.Relative
+		if r.Parent != nil {
+			parent = *r.Parent
+		}
+		unreported := r.CostReported != nil && !*r.CostReported
+		_, err = statement.ExecContext(ctx, r.ExecutionID, r.AgentType, string(r.Status), r.QueuedAt.UnixMilli(), endedAt(&r), r.Pinned, r.LogsRemovedAt != nil,
+			r.Trigger.Kind, r.Trigger.User, parent.ExecutionID, string(parent.Why),
+			int64(protocol.FromUSD(r.Cost)), r.CostEstimated, r.CostNotional, unreported,
+			tokens.Input, tokens.Output, tokens.CacheRead, tokens.CacheWrite, tokens.CacheWrite1h,
+			tagText(r.Tags), searchText(&r), string(text))
 		if err != nil {
+			return err
+		}
+		if err := putModels(ctx, tx, &r); err != nil {
 			return err
 		}
 	}
@@ -130,13 +159,6 @@ func tagText(tags []string) string {
 		return ""
 	}
 	return fieldSeparator + strings.Join(tags, fieldSeparator) + fieldSeparator
-}
-
-func parentOf(r *execution.Record) string {
-	if r.Parent == nil {
-		return ""
-	}
-	return r.Parent.ExecutionID
 }
 
 // searchText is what a text filter looks in, lower case.

@@ -15,7 +15,7 @@ import (
 
 // schemaVersion is kept in the file's user_version. A file of any other version is rebuilt, never
 // migrated: the journals hold everything.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // The columns are what lists filter, sort and sum by; record is the whole record as JSON. It comes
 // last so that scans over the others need not touch its pages. Ids sort by creation.
@@ -28,24 +28,42 @@ CREATE TABLE executions (
 	ended_at       INTEGER NOT NULL, -- Unix milliseconds; 0: it has not
 	pinned         INTEGER NOT NULL, -- 1: retention leaves it alone
 	logs_removed   INTEGER NOT NULL, -- 1: retention has taken its log lines
-	cost           REAL NOT NULL,    -- USD
+	trigger_kind   TEXT NOT NULL,
+	user           TEXT NOT NULL,    -- on whose behalf it was started
+	parent         TEXT NOT NULL,    -- id of the execution it belongs to; empty: none
+	parent_why     TEXT NOT NULL,
+	cost           INTEGER NOT NULL, -- millionths of a US dollar
 	estimated      INTEGER NOT NULL, -- 1: cost is an estimate
+	notional       INTEGER NOT NULL, -- 1: a subscription pays for it
+	unreported     INTEGER NOT NULL, -- 1: its agent reports no cost
 	input          INTEGER NOT NULL, -- tokens
 	output         INTEGER NOT NULL,
 	cache_read     INTEGER NOT NULL,
 	cache_write    INTEGER NOT NULL,
+	cache_write_1h INTEGER NOT NULL, -- the part of cache_write that is kept for an hour
 	tags           TEXT NOT NULL,    -- each between separators; empty when there are none
-	parent         TEXT NOT NULL,    -- id of the execution it came from; empty when none
 	search         TEXT NOT NULL,    -- lower case; what a text filter looks in
 	record         TEXT NOT NULL
 );
 CREATE INDEX executions_by_status ON executions(status, id, queued_at);
 CREATE INDEX executions_by_agent ON executions(agent, id, queued_at);
 CREATE INDEX executions_by_agent_status ON executions(agent, status, id, queued_at);
-CREATE INDEX executions_by_time ON executions(queued_at, agent, cost, estimated, input, output, cache_read, cache_write); -- all that costs need
+CREATE INDEX executions_by_time ON executions(queued_at, agent, trigger_kind, user, status, cost, estimated, notional, unreported, input, output, cache_read, cache_write, cache_write_1h); -- all that costs need
+CREATE INDEX executions_by_parent ON executions(parent, id, parent_why) WHERE parent <> '';
 CREATE INDEX executions_by_end ON executions(ended_at, id, agent, logs_removed) WHERE ended_at > 0 AND pinned = 0; -- all that retention needs
-CREATE INDEX executions_by_parent ON executions(parent, id) WHERE parent <> '';
 CREATE INDEX executions_pinned ON executions(id) WHERE pinned = 1;
+-- The parts of a cost that each model has. Their sum is the execution's cost.
+CREATE TABLE models (
+	execution_id   TEXT NOT NULL,
+	model          TEXT NOT NULL,
+	cost           INTEGER NOT NULL, -- millionths of a US dollar
+	input          INTEGER NOT NULL, -- tokens
+	output         INTEGER NOT NULL,
+	cache_read     INTEGER NOT NULL,
+	cache_write    INTEGER NOT NULL,
+	cache_write_1h INTEGER NOT NULL,
+	PRIMARY KEY (execution_id, model)
+) WITHOUT ROWID;
 CREATE TABLE claims (
 	user         TEXT NOT NULL,
 	key          TEXT NOT NULL,
@@ -163,7 +181,8 @@ func prepareSchema(db *sql.DB) error {
 		return &unusableError{fmt.Errorf("it has version %d, this program writes version %d", version, schemaVersion)}
 	}
 	for _, query := range []string{
-		`SELECT id, agent, status, queued_at, ended_at, pinned, logs_removed, cost, estimated, input, output, cache_read, cache_write, tags, parent, search, record FROM executions LIMIT 1`,
+		`SELECT ` + columns + ` FROM executions LIMIT 1`,
+		`SELECT execution_id, model, cost, input, output, cache_read, cache_write, cache_write_1h FROM models LIMIT 1`,
 		`SELECT user, key, request, execution_id FROM claims LIMIT 1`,
 		`SELECT name, value FROM state LIMIT 1`,
 	} {

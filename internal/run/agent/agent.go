@@ -15,6 +15,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/kind"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/trust/mask"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Masked stands wherever a secret's value would.
@@ -48,9 +49,9 @@ type Definition struct {
 	Timeout     time.Duration // of the whole run; 0 none
 	IdleTimeout time.Duration // without output; 0 none
 	Stop        Stop
-	Concurrency int      // runs at a time; 0 as many as the server allows
-	MaxOutput   int64    // bytes; 0 no limit
-	Budget      Budget   // 0 no limit
+	Concurrency int   // runs at a time; 0 as many as the server allows
+	MaxOutput   int64 // bytes; 0 no limit
+	Budget      Budget
 	Mask        []string // texts masked in output, beside the secrets
 	Retention   Retention
 
@@ -72,16 +73,25 @@ type Definition struct {
 	column     int
 }
 
+// Free reports whether running it costs no money by the token, so that no budget is for it.
+func (d *Definition) Free() bool { return d.kind.Free }
+
 // Stop is how an agent is asked to end, and how long it may take before it is killed.
 type Stop struct {
 	Signal string        // "SIGTERM"
 	Grace  time.Duration // 0: killed at once after the signal
 }
 
-// Budget is what one run may cost.
+// Budget is what runs may cost. nil is no limit.
 type Budget struct {
-	USD float64 // 0 no limit
+	USD      *protocol.MicroUSD // each run
+	PerDay   *protocol.MicroUSD // all runs of the agent that were queued on one day
+	PerMonth *protocol.MicroUSD // all runs of the agent that were queued in one month
+	Notional bool               // count what a subscription pays for, too
 }
+
+// None reports whether nothing is limited.
+func (b Budget) None() bool { return b.USD == nil && b.PerDay == nil && b.PerMonth == nil }
 
 // envEntry is one variable of a definition's env.
 type envEntry struct {
@@ -124,7 +134,23 @@ type stopView struct {
 }
 
 type budgetView struct {
-	USD float64 `json:"usd"`
+	USD      *float64 `json:"usd,omitempty"`
+	PerDay   *float64 `json:"perDay,omitempty"`
+	PerMonth *float64 `json:"perMonth,omitempty"`
+	Notional bool     `json:"notional,omitempty"`
+}
+
+func (b Budget) view() *budgetView {
+	if b.None() {
+		return nil
+	}
+	usd := func(m *protocol.MicroUSD) *float64 {
+		if m == nil {
+			return nil
+		}
+		return new(m.USD())
+	}
+	return &budgetView{usd(b.USD), usd(b.PerDay), usd(b.PerMonth), b.Notional}
 }
 
 // MarshalJSON gives what GET /api/agents shows. Of env it shows the names; secret values and
@@ -148,9 +174,7 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 		v.Env = append(v.Env, name)
 	}
 	sort.Strings(v.Env)
-	if d.Budget.USD > 0 {
-		v.Budget = &budgetView{USD: d.Budget.USD}
-	}
+	v.Budget = d.Budget.view()
 	b, err := json.Marshal(v)
 	if err != nil {
 		return nil, err

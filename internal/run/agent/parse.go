@@ -82,6 +82,7 @@ func Parse(file string, source []byte) (*Definition, []Problem) {
 		p.definition(root)
 	}
 	if !p.failed() {
+		p.checkBudget()
 		p.warn()
 	}
 	if len(p.problems) > 0 {
@@ -287,12 +288,6 @@ func (p *parser) readMaxOutput(n *yaml.Node) {
 	default:
 		p.def.MaxOutput = size
 	}
-}
-
-// readBudget refuses budget as long as nothing enforces it: a limit that nobody watches is worse
-// than none.
-func (p *parser) readBudget(n *yaml.Node) {
-	p.fail(p.resolve(n), "budget", "is not enforced by this version, so a run could cost more than it says: remove it")
 }
 
 // readMask takes texts, and expressions as {pattern: …}.

@@ -175,6 +175,12 @@ func (l *Link) Cancel(by, reason string) error {
 	return l.send(&Request{Cancel: &Cancel{By: by, Reason: reason}})
 }
 
+// End asks the runner to stop the agent, and to end the execution as failed. It does not wait for
+// that: the outcome is the last event.
+func (l *Link) End(reason execution.Reason, text string) error {
+	return l.send(&Request{End: &End{Reason: reason, Error: text}})
+}
+
 // Input is what a person sends to a running agent.
 type Input = driver.Input
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Notice is what a runner says on its control socket, one JSON object a line. Each side ignores
@@ -44,7 +45,14 @@ type Request struct {
 	ID     uint64        `json:"id,omitempty"` // asks for an answer
 	Watch  *bool         `json:"watch,omitempty"`
 	Cancel *Cancel       `json:"cancel,omitempty"`
+	End    *End          `json:"end,omitempty"`
 	Input  *driver.Input `json:"input,omitempty"`
+}
+
+// End asks for the end of the execution as failed, for a reason that the agent knows nothing of.
+type End struct {
+	Reason protocol.Reason `json:"reason"`
+	Error  string          `json:"error"` // for a person: what went wrong
 }
 
 // Cancel asks for the end of the execution.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Spec is what a runner is told about its execution: DIR/executions/<id>/spec.json, written by the
@@ -39,6 +40,13 @@ type Spec struct {
 	Options      json.RawMessage `json:"options,omitempty"`      // for the driver
 	Settings     driver.Settings `json:"settings,omitzero"`
 	Prices       string          `json:"prices,omitempty"` // file with prices of models in place of the program's; empty: none
+	Budget       *Budget         `json:"budget,omitempty"` // what the run may cost; nil is no limit
+}
+
+// Budget is what one run may cost.
+type Budget struct {
+	USD      protocol.MicroUSD `json:"microUsd"`
+	Notional bool              `json:"notional,omitempty"` // count what a subscription pays for, too
 }
 
 // What Spec leaves open.

@@ -31,6 +31,8 @@ type Kind struct {
 	Read func(n Node) (value any, ok bool)
 	// Check says what Schema can't of a value that fits it. nil: nothing.
 	Check func(value any) []Problem
+	// Free says that running it costs no money by the token, so that no budget stops it.
+	Free bool
 	// Script says that the value is text in which no parameter is put: it reads them from the environment.
 	Script bool
 	// Verbatim lists dotted paths in the value at and below which {{…}} is no parameter.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
@@ -32,6 +33,7 @@ type controlServer struct {
 	path     string
 	audience *audience
 	cancel   func(by, reason string)
+	end      func(execution.Reason, string)
 	input    func(driver.Input) error
 
 	mu    sync.Mutex
@@ -63,8 +65,8 @@ func listenControl(id, dir string, a *audience) (*controlServer, error) {
 }
 
 // serve accepts servers until stop.
-func (c *controlServer) serve(cancel func(by, reason string), input func(driver.Input) error) {
-	c.cancel, c.input = cancel, input
+func (c *controlServer) serve(cancel func(by, reason string), end func(execution.Reason, string), input func(driver.Input) error) {
+	c.cancel, c.end, c.input = cancel, end, input
 	c.wg.Go(func() {
 		for {
 			conn, err := c.listener.AcceptUnix()
@@ -149,6 +151,9 @@ func (c *controlServer) hear(conn net.Conn, h *hearer, inputs chan<- control.Req
 		}
 		if r.Cancel != nil {
 			c.cancel(r.Cancel.By, r.Cancel.Reason)
+		}
+		if r.End != nil {
+			c.end(r.End.Reason, r.End.Error)
 		}
 		if r.Input == nil && r.ID == 0 {
 			continue

@@ -94,7 +94,7 @@ func runOne(spec *control.Spec, dir string, writer journal.Writer, drv driver.Dr
 		return ExitFailed, err
 	}
 	defer r.rec.sync.stop()
-	r.control.serve(r.cancel, r.input)
+	r.control.serve(r.cancel, r.serverEnds, r.input)
 	defer r.control.stop()
 	ready.OK()
 
@@ -186,6 +186,10 @@ func (r *run) journalLost(error) { r.request(stop{journal: true}) }
 
 func (r *run) driverEnds(o driver.Outcome, grace time.Duration) {
 	r.request(stop{outcome: o, hasOutcome: true, ownGrace: grace})
+}
+
+func (r *run) serverEnds(reason execution.Reason, text string) {
+	r.driverEnds(driver.Outcome{Failed: true, Reason: reason, Error: text}, 0)
 }
 
 func (r *run) input(in driver.Input) error {
@@ -310,7 +314,7 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.session = &session{rec: r.rec, end: r.driverEnds, work: process.NewWork(r.spec.ExecutionID, r.group), tasks: make(map[*task]struct{})}
+	r.session = &session{rec: r.rec, end: r.driverEnds, work: process.NewWork(r.spec.ExecutionID, r.group), tasks: make(map[*task]struct{}), spending: newSpending(r.spec.Budget)}
 	if p.stdin != nil {
 		r.session.input = newInputPipe(p.stdin.ours)
 	}

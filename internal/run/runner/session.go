@@ -34,6 +34,8 @@ type session struct {
 	budget  float64 // progress events that may be told now
 	counted time.Time
 	late    *execution.Event // the newest progress, to be told when there is budget
+
+	spending spending
 }
 
 func (s *session) Log(stream execution.Stream, level execution.Level, message, data []byte) {
@@ -55,6 +57,9 @@ func (s *session) Emit(e *execution.Event) error {
 	case execution.TypeProgress, execution.TypeCost, execution.TypeApproval, execution.TypeApproved, execution.TypeDenied,
 		execution.TypeSession, execution.TypeInput:
 		s.rec.addLocked(e)
+		if e.Type == execution.TypeCost {
+			s.spend(e)
+		}
 		return nil
 	}
 	return fmt.Errorf("a driver can't add events of type %q", e.Type)

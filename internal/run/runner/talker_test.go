@@ -67,7 +67,8 @@ func (t *talk) Line(_ execution.Stream, line []byte) bool {
 	case "cost":
 		t.cost = m.USD
 		estimated := true
-		t.must(t.s.Emit(&execution.Event{Type: execution.TypeCost, USD: &m.USD, Model: "m", Estimated: &estimated}))
+		notional := m.Text == "notional"
+		t.must(t.s.Emit(&execution.Event{Type: execution.TypeCost, USD: &m.USD, Model: "m", Estimated: &estimated, Notional: &notional}))
 	case "ask":
 		expires := execution.At(time.Now().Add(300 * time.Millisecond))
 		t.must(t.s.Emit(&execution.Event{Type: execution.TypeApproval, RequestID: m.ID, Tool: "rm", Input: json.RawMessage(`{}`), ExpiresAt: &expires}))
@@ -292,5 +293,48 @@ func TestDriver_NotReading(t *testing.T) {
 	must(t, id.Signal(syscall.SIGKILL))
 	if events := s.wait(); events[len(events)-1].Type != execution.TypeCancelled {
 		t.Errorf("ended with %s", asJSON(t, events[len(events)-1]))
+	}
+}
+
+// TestBudget: a run is warned at 80 % of its budget and ended by the cost event that exceeds it, never
+// for what a subscription pays, unless that is asked for.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		budget *control.Budget
+		lines  []string
+		failed bool
+	}{
+		"exceeded":           {&control.Budget{USD: 1_000_000}, []string{`{"type":"cost","usd":0.5}`, `{"type":"cost","usd":0.8}`, `{"type":"cost","usd":1}`, `{"type":"cost","usd":1.000001}`, "sleep"}, true},
+		"all of it":          {&control.Budget{USD: 1_000_000}, []string{`{"type":"cost","usd":1}`, `{"type":"result"}`, "eof"}, false},
+		"notional":           {&control.Budget{USD: 1_000_000}, []string{`{"type":"cost","usd":9,"text":"notional"}`, `{"type":"result"}`, "eof"}, false},
+		"notional, asked":    {&control.Budget{USD: 1_000_000, Notional: true}, []string{`{"type":"cost","usd":9,"text":"notional"}`, "sleep"}, true},
+		"without any budget": {nil, []string{`{"type":"cost","usd":9}`, `{"type":"result"}`, "eof"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTalk(t, c.lines...)
+			s.spec.Budget = c.budget
+			events := s.run()
+			last := events[len(events)-1]
+			if !c.failed {
+				if last.Type != execution.TypeCompleted {
+					t.Errorf("ended with %s", asJSON(t, last))
+				}
+				return
+			}
+			if last.Type != execution.TypeFailed || last.Reason != "budget_exceeded" || !strings.Contains(last.Error, "$1.00") || !strings.Contains(last.Error, "budget.usd") {
+				t.Errorf("ended with %s", asJSON(t, last))
+			}
+			warnings := 0
+			for _, line := range said(events) {
+				if strings.Contains(line, "% of its budget of $1.00") {
+					warnings++
+				}
+			}
+			if want := map[string]int{"exceeded": 1}[name]; warnings != want {
+				t.Errorf("warned %d times, want %d: %q", warnings, want, said(events))
+			}
+		})
 	}
 }

@@ -165,6 +165,9 @@ func (s *Supervisor) follow(l *live, reached func()) (held time.Duration) {
 			s.log.Warn("the runner was not reached for a cancellation", "executionId", l.id, "error", err)
 		}
 	}
+	if l.snapshot().Cost != 0 {
+		s.enforceBudgets() // one from before is carried out now
+	}
 	l.switchNotices()
 	err = link.Run(s.ctx, handler{s, l})
 	l.setLink(nil)

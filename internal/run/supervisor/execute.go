@@ -38,7 +38,7 @@ type Request struct {
 //
 // Codes of its errors: not_found (no such agent), bad_request and too_large (parameters, as
 // details.fields says), conflict (the key was used for something else), limit_reached (too many
-// wait), unavailable (stopping, or it could not be stored).
+// wait), budget_exceeded (nothing more may be spent now), unavailable (stopping, or it could not be stored).
 func (s *Supervisor) Execute(ctx context.Context, request Request) (rec execution.Record, existing bool, err error) {
 	done, err := s.enter()
 	if err != nil {
@@ -63,6 +63,9 @@ func (s *Supervisor) accept(ctx context.Context, request Request, claim *index.C
 		return execution.Record{}, fault.New(protocol.BadRequest, "tags: %s", message).With(struct {
 			Fields []agent.FieldError `json:"fields"`
 		}{[]agent.FieldError{{Field: "tags", Message: message}}})
+	}
+	if err := s.affordable(definition); err != nil {
+		return execution.Record{}, err
 	}
 	s.mu.Lock()
 	admitted := s.queue.admit(definition.Name, s.options.MaxQueued)

@@ -81,6 +81,7 @@ type fakeRunner struct {
 	begun   chan struct{} // closed when it has the journal and listens
 	dead    chan struct{}
 	cancel  *cancelled
+	end     *over
 	changed chan struct{}
 }
 
@@ -91,6 +92,12 @@ type told struct {
 }
 
 type cancelled struct{ by, reason string }
+
+// over is an end that the server asked for.
+type over struct {
+	reason execution.Reason
+	text   string
+}
 
 func (m *machine) wakeLocked() {
 	close(m.changed)
@@ -257,6 +264,33 @@ func (r *fakeRunner) endCancelled() {
 	}
 	zero, ms, cost := 0, int64(1), 0.0
 	r.event(&execution.Event{Type: execution.TypeCancelled, By: c.by, Reason: c.reason, DurationMs: &ms, Cost: &cost, ProcessesReaped: &zero})
+}
+
+// endOver ends as the server asked.
+func (r *fakeRunner) endOver(cost float64) {
+	r.mu.Lock()
+	end := r.end
+	r.mu.Unlock()
+	if end == nil {
+		r.m.t.Errorf("runner of %s was not asked to end", r.id)
+		return
+	}
+	zero, ms := 0, int64(1)
+	r.event(&execution.Event{Type: execution.TypeFailed, Reason: string(end.reason), Error: end.text, DurationMs: &ms, Cost: &cost, ProcessesReaped: &zero})
+}
+
+// asked waits until the server asks for the end.
+func (r *fakeRunner) asked() over {
+	r.m.t.Helper()
+	for {
+		r.mu.Lock()
+		end, changed := r.end, r.changed
+		r.mu.Unlock()
+		if end != nil {
+			return *end
+		}
+		r.m.wait(changed, "an end of "+r.id)
+	}
 }
 
 // kill is kill -9.
@@ -454,6 +488,19 @@ func (l *fakeLink) Watch(on bool) {
 	defer l.r.mu.Unlock()
 	l.watch, l.asked = on, on
 	l.r.wakeLocked()
+}
+
+func (l *fakeLink) End(reason execution.Reason, text string) error {
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	if !l.r.alive {
+		return errors.New("write to the runner's socket: broken pipe")
+	}
+	if l.r.end == nil {
+		l.r.end = &over{reason, text}
+	}
+	l.r.wakeLocked()
+	return nil
 }
 
 func (l *fakeLink) Cancel(by, reason string) error {

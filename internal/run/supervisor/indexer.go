@@ -204,7 +204,11 @@ func (s *Supervisor) retire(l *live) {
 	}
 	epoch := s.recent.epoch()
 	s.recent.put(epoch, l.snapshot())
+	rec := l.snapshot()
 	s.mu.Lock()
 	delete(s.live, l.id)
+	if !l.counted {
+		s.ledger.Ended(&rec)
+	}
 	s.mu.Unlock()
 }

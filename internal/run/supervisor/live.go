@@ -27,6 +27,10 @@ type live struct {
 
 	phase phase // guarded by Supervisor.mu
 
+	// counted says that its end was in the index when it was found, so that its cost is among those of
+	// ended executions.
+	counted bool
+
 	// order makes what happens to the execution one sequence: it is held while an event is applied
 	// and told.
 	order sync.Mutex
@@ -133,6 +137,9 @@ func (s *Supervisor) observe(l *live, line []byte, e *execution.Event, at journa
 		s.logEvent(e, rec)
 	}
 	l.tell(at, ends)
+	if isNew && e.Type == execution.TypeCost {
+		s.enforceBudgets()
+	}
 	if ends {
 		s.schedule()
 	}

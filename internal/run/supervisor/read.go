@@ -29,6 +29,16 @@ func (s *Supervisor) Get(ctx context.Context, id string) (execution.Record, erro
 	return rec, err
 }
 
+// Describe gives an execution's record as Get does, and the executions that belong to it.
+func (s *Supervisor) Describe(ctx context.Context, id string) (execution.Record, error) {
+	rec, err := s.Get(ctx, id)
+	if err != nil {
+		return rec, err
+	}
+	rec.Children, err = s.options.Index.Children(ctx, id)
+	return rec, s.indexer.check(err)
+}
+
 // view is the record of an execution as its caller sees it.
 func (s *Supervisor) view(l *live) (execution.Record, error) {
 	rec := l.snapshot()
@@ -74,7 +84,7 @@ func (s *Supervisor) List(ctx context.Context, filter index.Filter) (index.Page,
 	return page, nil
 }
 
-// Costs sums what executions have cost, by day and agent.
+// Costs sums what executions have cost.
 func (s *Supervisor) Costs(ctx context.Context, filter index.CostFilter) ([]index.Cost, error) {
 	s.catchIndexUp(ctx)
 	costs, err := s.options.Index.Costs(ctx, filter)

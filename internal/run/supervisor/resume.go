@@ -222,6 +222,7 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 		}
 	}
 	rec, err := s.options.Index.Get(ctx, id)
+	indexed := err == nil && rec.Terminal
 	if fault.CodeOf(err) == protocol.NotFound {
 		if head.Seq == 0 && !held {
 			// The server died before the execution was accepted: nobody was promised anything.
@@ -241,6 +242,7 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 		return found{}, err
 	}
 	l := newLive(rec)
+	l.counted = indexed
 	if err := s.readCancel(l); err != nil {
 		return found{}, err
 	}

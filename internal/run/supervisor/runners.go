@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 )
@@ -37,6 +38,8 @@ type Link interface {
 	Watch(on bool)
 	// Cancel asks the runner to stop the agent. The outcome is the last event.
 	Cancel(by, reason string) error
+	// End asks the runner to stop the agent and to end the execution as failed.
+	End(reason execution.Reason, text string) error
 }
 
 // Handler is told by a Link, one call at a time.

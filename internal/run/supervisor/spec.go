@@ -18,6 +18,14 @@ func (s *Supervisor) newSpec(id string, d *agent.Definition, inv *agent.Invocati
 		ExecutionID: id, Agent: d.Name, Driver: inv.Driver, Argv: inv.Argv, Env: inv.Env, Workdir: inv.Workdir,
 		Timeout: d.Timeout, IdleTimeout: d.IdleTimeout, StopSignal: d.Stop.Signal, StopGrace: grace,
 		Options: inv.Options, Settings: d.Settings, MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns, Warnings: inv.Warnings,
+		Budget: runBudget(d.Budget),
 		Prices: cmp.Or(s.options.Prices, pricing.InDataDir(s.options.DataDir)),
 	}
+}
+
+func runBudget(b agent.Budget) *control.Budget {
+	if b.USD == nil {
+		return nil
+	}
+	return &control.Budget{USD: *b.USD, Notional: b.Notional}
 }

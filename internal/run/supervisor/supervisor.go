@@ -15,11 +15,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/budget"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -83,6 +85,8 @@ type Supervisor struct {
 	// that a long queue let loose does not make each of them slow.
 	spawning chan struct{}
 
+	ledger   *budget.Ledger
+	warned   sync.Map // which budgets the operator was warned of
 	counted  counted
 	claims   claims
 	keeping  claims     // by execution: who pins it, or takes from it
@@ -129,8 +133,12 @@ func Open(options Options) (*Supervisor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open supervisor: %w", err)
 	}
+	ledger, err := budget.Open(options.DataDir, time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("open supervisor: %w", err)
+	}
 	s := &Supervisor{
-		options: options, log: options.Log, runners: options.Runners, boot: boot,
+		options: options, log: options.Log, runners: options.Runners, boot: boot, ledger: ledger,
 		ids: newIDSource(), recent: newRecent(), live: make(map[string]*live),
 		spawning: make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0))),
 		claims:   claims{pending: make(map[claimKey]chan struct{})},
@@ -168,6 +176,9 @@ func (s *Supervisor) Start(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	if err := s.prepareIndex(ctx); err != nil {
+		return fmt.Errorf("start supervisor: %w", err)
+	}
+	if err := s.loadSpent(ctx); err != nil {
 		return fmt.Errorf("start supervisor: %w", err)
 	}
 	s.mu.Lock()

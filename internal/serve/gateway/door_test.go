@@ -27,6 +27,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/record/search"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/budget"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/trust/audit"
 	"github.com/claudeops/claudeops/internal/trust/auth"
@@ -259,6 +260,7 @@ type bookkeeper struct {
 	lastID   int
 	filter   index.Filter
 	costs    index.CostFilter
+	budgets  budget.Settings
 	request  supervisor.Request
 }
 
@@ -346,11 +348,35 @@ func (b *bookkeeper) List(_ context.Context, f index.Filter) (index.Page, error)
 	return page, b.fails
 }
 
+func (b *bookkeeper) Describe(ctx context.Context, id string) (execution.Record, error) {
+	return b.Get(ctx, id)
+}
+
+func (b *bookkeeper) Budgets() supervisor.Budgets {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return supervisor.Budgets{
+		Settings: b.budgets, Now: time.Date(2026, 3, 15, 12, 0, 0, 0, time.UTC), Forecast: 20_000_000, State: budget.Warning,
+		Spent:  budget.Period{Day: budget.Spent{Charged: 4_000_000, Notional: 1_000_000}, Month: budget.Spent{Charged: 9_500_000}},
+		Agents: []supervisor.AgentBudget{{Agent: "echo", Budget: agent.Budget{PerDay: new(protocol.MicroUSD(2_000_000))}, State: budget.OK}},
+	}
+}
+
+func (b *bookkeeper) SetBudgets(_ context.Context, settings budget.Settings) (supervisor.Budgets, error) {
+	b.mu.Lock()
+	b.budgets = settings
+	b.mu.Unlock()
+	return b.Budgets(), b.fails
+}
+
 func (b *bookkeeper) Costs(_ context.Context, f index.CostFilter) ([]index.Cost, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.calls, b.costs = append(b.calls, "costs"), f
-	return []index.Cost{{Day: "2026-01-02", AgentType: "echo", Executions: 2, USD: 0.5}, {Day: "2026-01-01", AgentType: "echo", Executions: 1, USD: 0.25}}, b.fails
+	return []index.Cost{
+		{Key: "2026-01-02", Runs: 2, USD: 500_000, Estimated: 100_000, Tokens: protocol.Tokens{Input: 7}},
+		{Key: "=cmd|' /C calc'!A0", Runs: 1, USD: 250_000, Notional: 10_000, Unreported: 1},
+	}, b.fails
 }
 
 func (b *bookkeeper) Counts() protocol.Executions { return b.counts }

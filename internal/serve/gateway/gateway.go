@@ -28,6 +28,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/retention"
 	"github.com/claudeops/claudeops/internal/record/sealer"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/budget"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/serve/metrics"
 	"github.com/claudeops/claudeops/internal/trust/audit"
@@ -41,8 +42,11 @@ type Supervisor interface {
 	Cancel(ctx context.Context, id, by, reason string) (execution.Record, error)
 	Pin(ctx context.Context, id, by string, pinned bool) (execution.Record, error)
 	Get(ctx context.Context, id string) (execution.Record, error)
+	Describe(ctx context.Context, id string) (execution.Record, error)
 	List(ctx context.Context, f index.Filter) (index.Page, error)
 	Costs(ctx context.Context, f index.CostFilter) ([]index.Cost, error)
+	Budgets() supervisor.Budgets
+	SetBudgets(ctx context.Context, settings budget.Settings) (supervisor.Budgets, error)
 	Counts() protocol.Executions
 	Watch(id string, grew func(journal.Position)) (cancel func(), err error)
 	Lifecycle(fn func(line []byte, e *execution.Event, rec execution.Record)) (cancel func())
@@ -214,6 +218,8 @@ func (g *Gateway) registerRoutes() {
 	g.registerSearch()
 	g.registerRetention()
 	g.registerNotifications()
+	g.registerCosts()
+	g.registerBudgets()
 	g.registerMCP()
 	for pattern, handler := range g.liveRoutes() {
 		if strings.HasPrefix(pattern, "GET ") {

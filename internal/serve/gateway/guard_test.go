@@ -47,6 +47,8 @@ func examples(id string) map[string][3]string {
 		"GET /api/retention":               {"GET", "/api/retention", ""},
 		"POST /api/retention":              {"POST", "/api/retention", ""},
 		"GET /api/costs":                   {"GET", "/api/costs", ""},
+		"GET /api/budgets":                 {"GET", "/api/budgets", ""},
+		"PUT /api/budgets":                 {"PUT", "/api/budgets", `{"perDay":5}`},
 		"GET /api/system":                  {"GET", "/api/system", ""},
 		"GET /api/ws":                      {"GET", "/api/ws", ""},
 		"GET /api/events":                  {"GET", "/api/events?execution=" + id, ""},

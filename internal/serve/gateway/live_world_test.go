@@ -24,6 +24,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/retention"
 	"github.com/claudeops/claudeops/internal/record/search"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/budget"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/serve/gateway"
 	"github.com/claudeops/claudeops/internal/trust/audit"
@@ -240,6 +241,16 @@ func (w *world) Lifecycle(fn func([]byte, *execution.Event, execution.Record)) f
 
 func (w *world) Sample(context.Context) (protocol.SystemStatus, error) {
 	return protocol.SystemStatus{Timestamp: execution.At(time.Now()), CPU: 12}, nil
+}
+
+func (w *world) Describe(ctx context.Context, id string) (execution.Record, error) {
+	return w.Get(ctx, id)
+}
+
+func (w *world) Budgets() supervisor.Budgets { return supervisor.Budgets{} }
+
+func (w *world) SetBudgets(context.Context, budget.Settings) (supervisor.Budgets, error) {
+	return supervisor.Budgets{}, nil
 }
 
 func (w *world) Costs(context.Context, index.CostFilter) ([]index.Cost, error) { return nil, nil }

@@ -65,9 +65,12 @@ type AgentStop struct {
 	GraceMs int64  `json:"graceMs" doc:"How long it has to end by itself before it is killed."`
 }
 
-// AgentBudget is what one run may cost.
+// AgentBudget is what an agent's runs may cost, in USD.
 type AgentBudget struct {
-	USD float64 `json:"usd"`
+	USD      *float64 `json:"usd,omitempty" doc:"Each run."`
+	PerDay   *float64 `json:"perDay,omitempty" doc:"All runs queued on one day."`
+	PerMonth *float64 `json:"perMonth,omitempty" doc:"All runs queued in one month."`
+	Notional bool     `json:"notional,omitempty" doc:"Counts what a subscription pays for, too."`
 }
 
 // AgentRetention is for how long, and how much of an agent's executions is kept.

@@ -173,9 +173,10 @@ func sharperParams() map[string]*huma.Schema {
 	instant := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 	count := &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0), Maximum: new(float64(protocol.MaxSeq))}
 	return map[string]*huma.Schema{
-		"list-executions since": instant, "list-executions until": instant, "costs since": instant, "costs until": instant,
+		"list-executions since": instant, "list-executions until": instant,
 		"list-executions limit":  {Type: huma.TypeInteger, Minimum: new(1.0), Maximum: new(float64(index.MaxLimit)), Default: index.DefaultLimit},
 		"list-executions status": {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: anyOf(execution.Statuses)}},
+		"costs by":               {Type: huma.TypeString, Enum: anyOf(costsBy), Default: string(index.ByDay)},
 		"execution-events since": count, "execution-events tail": count, "execution-events limit": count,
 	}
 }

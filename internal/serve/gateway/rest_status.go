@@ -7,7 +7,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/claudeops/claudeops/internal/fault"
-	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -19,19 +18,6 @@ type health struct {
 type healthAnswer struct{ Body health }
 
 type systemAnswer struct{ Body protocol.SystemStatus }
-
-type costsQuery struct {
-	AgentType string `query:"agentType" doc:"Only this agent."`
-	Since     string `query:"since" doc:"Only executions queued then or later (RFC 3339)."`
-	Until     string `query:"until" doc:"Only executions queued before (RFC 3339)."`
-}
-
-type costsAnswer struct {
-	Body struct {
-		Days     []index.Cost `json:"days" nullable:"false" doc:"One entry for each day (UTC) and agent, newest first."`
-		TotalUSD float64      `json:"totalUsd" doc:"The sum of all entries, in USD."`
-	}
-}
 
 func (g *Gateway) registerStatus() {
 	operation(g, huma.Operation{
@@ -61,34 +47,4 @@ func (g *Gateway) registerStatus() {
 		status.Type, status.Executions = protocol.TypeSystemStatus, g.opts.Supervisor.Counts()
 		return &systemAnswer{status}, nil
 	})
-	operation(g, huma.Operation{
-		OperationID: "costs", Method: http.MethodGet, Path: "/api/costs", Tags: []string{"executions"},
-		Summary: "What executions have cost, by day and agent",
-	}, g.costs)
-}
-
-func (g *Gateway) costs(ctx context.Context, in *costsQuery) (*costsAnswer, error) {
-	filter := index.CostFilter{AgentType: in.AgentType}
-	var err error
-	if filter.Since, err = timeParam("since", in.Since); err != nil {
-		return nil, err
-	}
-	if filter.Until, err = timeParam("until", in.Until); err != nil {
-		return nil, err
-	}
-	scope := principalOf(ctx).Scope(protocol.PermCosts)
-	if !scope.All() {
-		filter.Agents = scope.Patterns() // at least one, or the route had refused
-	}
-	out := &costsAnswer{}
-	if out.Body.Days, err = g.opts.Supervisor.Costs(ctx, filter); err != nil {
-		return nil, err
-	}
-	if out.Body.Days == nil {
-		out.Body.Days = []index.Cost{}
-	}
-	for _, day := range out.Body.Days {
-		out.Body.TotalUSD += day.USD
-	}
-	return out, nil
 }

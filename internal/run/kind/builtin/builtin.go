@@ -23,7 +23,7 @@ const schema = `{
 // Kind is the kind.
 func Kind() kind.Kind {
 	return kind.Kind{
-		Name: "builtin", Title: "Built in",
+		Name: "builtin", Title: "Built in", Free: true,
 		Schema: schema,
 		Read:   read,
 		Script: true,

@@ -18,7 +18,7 @@ const schema = `{
 // Kind is the kind.
 func Kind() kind.Kind {
 	return kind.Kind{
-		Name: "command", Title: "Command",
+		Name: "command", Title: "Command", Free: true,
 		Aliases: []string{"cmd", "run", "exec", "args", "argv"},
 		Schema:  schema,
 		Read:    read,

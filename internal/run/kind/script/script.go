@@ -18,7 +18,7 @@ const schema = `{
 // Kind is the kind.
 func Kind() kind.Kind {
 	return kind.Kind{
-		Name: "shell", Title: "Shell script",
+		Name: "shell", Title: "Shell script", Free: true,
 		Aliases: []string{"script", "bash", "sh"},
 		Schema:  schema,
 		Read:    read,

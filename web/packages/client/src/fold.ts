@@ -60,7 +60,7 @@ function fold(next: Mutable<ExecutionRecord>, event: LifecycleEvent | WatchedEve
       break;
     case "execution:started":
       if (next.status === "queued") next.status = "running";
-      next.agentType = event.agentType;
+      if (next.agentType === "") next.agentType = event.agentType;
       next.startedAt = event.timestamp;
       set(next, "command", event.command);
       set(next, "workdir", event.workdir);
