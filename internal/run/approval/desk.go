@@ -38,6 +38,8 @@ type Decision struct {
 	Allow  bool
 	Text   string // of a question: the choice
 	Reason string // why it is denied, for the agent
+
+	Withdrawn bool // nobody has answered, and nobody will
 }
 
 // Desk holds what waits for an answer in one run. It is used as an Agent is: one call at a time.
@@ -211,7 +213,7 @@ func (d *Desk) Withdraw(id string) {
 	d.close(p, Decision{}, "", protocol.ViaAgent, protocol.ScopeOnce, "the agent does not ask any more")
 }
 
-// WithdrawAll closes every request, as at the end of the agent.
+// WithdrawAll closes every request, as at the end of the agent. Who asks is told that it is denied.
 func (d *Desk) WithdrawAll() {
 	ids := make([]string, 0, len(d.pending))
 	for id := range d.pending {
@@ -219,7 +221,7 @@ func (d *Desk) WithdrawAll() {
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		d.Withdraw(id)
+		d.close(d.pending[id], Decision{Withdrawn: true, Reason: "the agent ends"}, "", protocol.ViaAgent, protocol.ScopeOnce, "the agent ends")
 	}
 }
 

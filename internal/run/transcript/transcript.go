@@ -125,6 +125,14 @@ func (w *Writer) Say(level execution.Level, message string, d Data) {
 	w.session.Log(execution.Agent, level, []byte(message), w.encode(d))
 }
 
+// SayBefore adds an event that is not made of the line being read: one that was held back until it came.
+func (w *Writer) SayBefore(level execution.Level, message string, d Data) {
+	raw := w.raw
+	w.raw = nil
+	w.Say(level, message, d)
+	w.raw = raw
+}
+
 func (w *Writer) encode(d Data) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

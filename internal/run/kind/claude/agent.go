@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/run/approval"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
+	"github.com/claudeops/claudeops/internal/run/sessionfile"
+	"github.com/claudeops/claudeops/internal/run/stall"
 	"github.com/claudeops/claudeops/internal/run/transcript"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -42,7 +44,8 @@ type agent struct {
 	background map[string]bool   // tasks that go on after the turn
 	limit      limits
 	cost       *ledger
-	watch      watch
+	silence    *stall.Watch
+	ending     ending
 	context    int64    // tokens of the last request to the model
 	stderr     []string // the last lines
 }
@@ -54,32 +57,15 @@ func newAgent(o Options, broken error, inv driver.Invocation, s driver.Session) 
 	}
 	a := &agent{session: s, say: transcript.NewWriter(s), options: o, broken: broken, grace: inv.Settings,
 		desk: approval.NewDesk(s, mode, inv.Settings), tools: map[string]string{}, todos: map[string]bool{}, background: map[string]bool{},
-		cost: newLedger(stateDir(inv), o.Resume, inv.Prices)}
+		cost: newLedger(sessionfile.In(inv.StateDir, "claude"), o.Resume, inv.Prices)}
 	if a.grace.ExitGrace <= 0 {
 		a.grace.ExitGrace = driver.DefaultExitGrace
 	}
 	return a
 }
 
-// stateDir is where the totals of sessions are kept; empty: nowhere.
-func stateDir(inv driver.Invocation) string {
-	if inv.StateDir == "" {
-		return ""
-	}
-	return filepath.Join(inv.StateDir, "claude")
-}
-
-// everyByte selects all lines.
-var everyByte = func() string {
-	all := make([]byte, 256)
-	for i := range all {
-		all[i] = byte(i)
-	}
-	return string(all)
-}()
-
 func (a *agent) Reads() driver.Reads {
-	return driver.Reads{Stdout: "{", Stderr: everyByte, MaxLine: maxLine}
+	return driver.Reads{Stdout: "{", Stderr: driver.EveryByte, MaxLine: maxLine}
 }
 
 func (a *agent) Started() {
@@ -92,7 +78,7 @@ func (a *agent) Started() {
 		a.control("initialize", map[string]any{"hooks": nil})
 		_ = a.send(userMessage(a.options.Prompt)) // that it does not read is told by its end
 	}
-	a.startWatch()
+	a.silence = stall.Start(a.session, a.say, "Claude Code", time.Duration(a.options.StallTimeout), a.waits)
 }
 
 func userMessage(text string) map[string]any {
@@ -130,7 +116,7 @@ func (a *agent) Line(stream execution.Stream, line []byte) bool {
 	if !readJSON(line, &m) || m.Type == "" {
 		return false
 	}
-	a.watch.spoke()
+	a.silence.Spoke()
 	a.say.Begin(line)
 	a.read(&m)
 	return true
@@ -167,8 +153,7 @@ func (a *agent) Input(in driver.Input) error {
 		if err := a.send(userMessage(in.Text)); err != nil {
 			return fault.Wrap(protocol.Conflict, err, "the message did not reach the agent: it reads nothing any more")
 		}
-		a.say.Say(execution.Info, in.Text, transcript.Data{Kind: transcript.User, Name: in.By})
-		a.watch.spoke()
+		a.silence.Spoke()
 	}
 	if in.EOF {
 		a.endInput()

@@ -17,6 +17,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/kind"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/run/runner/drivertest"
+	"github.com/claudeops/claudeops/internal/run/sessionfile"
 	"github.com/claudeops/claudeops/internal/run/transcript"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -240,7 +241,7 @@ func TestPlay_resumed_session_is_charged_the_difference(t *testing.T) {
 		t.Run(fmt.Sprint(carries), func(t *testing.T) {
 			t.Parallel()
 			state := t.TempDir()
-			before := newLedger(state+"/claude", "", "")
+			before := newLedger(sessionfile.In(state, "claude"), "", "")
 			before.session = "s-1"
 			usd, session := carried, "s-1"
 			before.settle(&result{TotalCostUSD: &usd, ModelUsage: map[string]modelUsage{"claude-sonnet-5": {CacheRead: 500_000, CostUSD: usd}}})
@@ -255,7 +256,7 @@ func TestPlay_resumed_session_is_charged_the_difference(t *testing.T) {
 			if p.Cost() == 0 || math.Abs(p.Cost()-fresh.Cost()) > 1e-6 {
 				t.Errorf("a turn of a resumed session costs %v, of a new one %v", p.Cost(), fresh.Cost())
 			}
-			again := newLedger(state+"/claude", session, "")
+			again := newLedger(sessionfile.In(state, "claude"), session, "")
 			if want := fresh.Cost(); carries && math.Abs(again.before.USD.USD()-want-carried) > 1e-6 {
 				t.Errorf("kept %v for the next, want %v", again.before.USD, want+carried)
 			}

@@ -39,7 +39,7 @@ func (a *agent) refuse(id, why string) {
 
 // answer gives a decision to the CLI. The input is always echoed: older CLIs require it.
 func (a *agent) answer(r approval.Request, d approval.Decision) {
-	a.watch.spoke()
+	a.silence.Spoke()
 	response := map[string]any{"behavior": "deny", "message": firstOf(d.Reason, "denied")}
 	if d.Allow {
 		updated := r.Input

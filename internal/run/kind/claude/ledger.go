@@ -1,14 +1,11 @@
 package claude
 
 import (
-	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/run/pricing"
+	"github.com/claudeops/claudeops/internal/run/sessionfile"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -16,7 +13,7 @@ import (
 // CLI's own totals take its place when they come. Those of a resumed session may hold what earlier
 // executions of it were charged for already: that is kept on disk for each session and taken off.
 type ledger struct {
-	dir     string // of the files of sessions; empty: nothing is kept
+	files   sessionfile.Dir // the totals of sessions as the CLI reported them
 	session string
 	before  *totals // of the session before this process, nil when unknown
 	resumed bool
@@ -44,12 +41,15 @@ type modelCost struct {
 	Tokens protocol.Tokens   `json:"tokens"`
 }
 
-func newLedger(dir, resume, prices string) *ledger {
+func newLedger(files sessionfile.Dir, resume, prices string) *ledger {
 	// The server has checked the file; one that became unreadable since leaves the program's prices.
 	table, _ := pricing.Open(prices)
-	l := &ledger{dir: dir, resumed: resume != "", seen: map[string]bool{}, prices: table}
+	l := &ledger{files: files, resumed: resume != "", seen: map[string]bool{}, prices: table}
 	if resume != "" {
-		l.before = l.load(resume)
+		before := &totals{}
+		if files.Load(resume, before) {
+			l.before = before
+		}
 	}
 	return l
 }
@@ -110,7 +110,7 @@ func (l *ledger) settle(r *result) {
 		}
 	}
 	l.last = t
-	l.save()
+	l.files.Save(l.session, t) // for the execution that goes on with the session
 }
 
 // carries tells whether the first totals of a resumed process hold those of the session before. They
@@ -192,52 +192,6 @@ func (t totals) minus(o totals) totals {
 		}
 	}
 	return rest
-}
-
-// path is the file of a session. Its id is the CLI's: what could name another file is not kept.
-func (l *ledger) path(session string) string {
-	if l.dir == "" || session == "" || len(session) > 100 || strings.Trim(session, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
-		return ""
-	}
-	return filepath.Join(l.dir, session+".json")
-}
-
-func (l *ledger) load(session string) *totals {
-	path := l.path(session)
-	if path == "" {
-		return nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	var t totals
-	if json.Unmarshal(b, &t) != nil {
-		return nil
-	}
-	return &t
-}
-
-// save keeps the session's totals as the CLI reported them, for the execution that goes on with it. It
-// is whole or not at all; without it the next execution charges more, never less.
-func (l *ledger) save() {
-	path := l.path(l.session)
-	if path == "" || os.MkdirAll(l.dir, 0o700) != nil {
-		return
-	}
-	b, err := json.Marshal(l.last)
-	if err != nil {
-		return
-	}
-	f, err := os.CreateTemp(l.dir, ".totals-*")
-	if err != nil {
-		return
-	}
-	_, err = f.Write(b)
-	if cerr := f.Close(); err == nil && cerr == nil && os.Rename(f.Name(), path) == nil {
-		return
-	}
-	_ = os.Remove(f.Name())
 }
 
 // tellCost adds a cost event.

@@ -75,7 +75,7 @@ func (a *agent) newSession(m *message) {
 }
 
 func (a *agent) readInit(m *message) {
-	a.watch.turn = true
+	a.ending.turn = true
 	a.stopExit()
 	if m.Version != "" {
 		a.version = m.Version
@@ -101,7 +101,7 @@ func (a *agent) readAssistant(m *message) {
 	if m.Message == nil {
 		return
 	}
-	a.watch.turn = true
+	a.ending.turn = true
 	a.stopExit()
 	if a.cost.count(m.Message) {
 		a.tellCost()
@@ -231,7 +231,7 @@ func (a *agent) readRetry(m *message) {
 		text += " in " + delay.Round(100*time.Millisecond).String()
 	}
 	a.say.Say(execution.Warn, text, transcript.Data{Kind: transcript.Retry, Attempt: m.Attempt, MaxAttempts: m.MaxRetries, DelayMs: int64(m.RetryDelay)})
-	a.watch.excuse(delay)
+	a.silence.Excuse(delay)
 }
 
 func because(m *message) string {
@@ -260,7 +260,7 @@ func (a *agent) readLimit(m *message) {
 	level, text := w.words()
 	a.say.Say(level, text, transcript.Data{Kind: transcript.Limit, Status: w.status, Window: w.kind, ResetsAt: w.resets(), Utilization: w.used})
 	if w.status == "rejected" && !w.resetsAt.IsZero() {
-		a.watch.excuse(time.Until(w.resetsAt))
+		a.silence.Excuse(time.Until(w.resetsAt))
 	}
 }
 
@@ -338,11 +338,11 @@ func (a *agent) readBackground(m *message) {
 func (a *agent) readState(m *message) {
 	switch m.State {
 	case "idle":
-		a.watch.turn = false
+		a.ending.turn = false
 		a.settleInput()
 	case "":
 	default:
-		a.watch.turn = true
+		a.ending.turn = true
 		a.stopExit()
 	}
 }

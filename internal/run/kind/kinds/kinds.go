@@ -4,8 +4,10 @@ package kinds
 
 import (
 	"github.com/claudeops/claudeops/internal/run/kind"
+	"github.com/claudeops/claudeops/internal/run/kind/acp"
 	"github.com/claudeops/claudeops/internal/run/kind/builtin"
 	"github.com/claudeops/claudeops/internal/run/kind/claude"
+	"github.com/claudeops/claudeops/internal/run/kind/codex"
 	"github.com/claudeops/claudeops/internal/run/kind/command"
 	"github.com/claudeops/claudeops/internal/run/kind/script"
 )
@@ -17,5 +19,7 @@ func All() []kind.Kind {
 		script.Kind(),
 		builtin.Kind(),
 		claude.Kind(),
+		acp.Kind(),
+		codex.Kind(),
 	}
 }

@@ -28,6 +28,23 @@ var kits = map[string]struct {
 		`{"type":"result","subtype":"success","is_error":false,"result":"done","total_cost_usd":0.1,"modelUsage":{"claude-sonnet-5":{"inputTokens":1,"costUSD":0.1}}}`,
 		`{"type":"assistant","message":17}`,
 	}}},
+	"acp": {map[string]any{"command": []any{"opencode", "acp"}, "prompt": "Say hello."}, drivertest.Kit{Lines: []string{
+		`{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1,"agentInfo":{"name":"x"}}}`,
+		`{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s"}}`,
+		`{"jsonrpc":"2.0","method":"session/update","params":{"update":{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"a"}}}}`,
+		`{"jsonrpc":"2.0","method":"session/update","params":{"update":{"sessionUpdate":"tool_call","toolCallId":"c","kind":"execute","status":"completed","rawOutput":[1]}}}`,
+		`{"jsonrpc":"2.0","method":"session/update","params":{"update":{"sessionUpdate":"plan","entries":[{"content":"x","status":"completed"}]}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"session/request_permission","params":{"options":17}}`,
+		`{"jsonrpc":"2.0","id":3,"result":{"stopReason":"end_turn"}}`,
+	}}},
+	"codex": {map[string]any{"prompt": "Say hello."}, drivertest.Kit{Lines: []string{
+		`{"type":"thread.started","thread_id":"t"}`,
+		`{"type":"item.started","item":{"id":"i","type":"command_execution","command":"ls"}}`,
+		`{"type":"item.completed","item":{"id":"i","type":"command_execution","command":"ls","exit_code":2,"aggregated_output":"x"}}`,
+		`{"type":"item.completed","item":{"id":"j","type":"todo_list","items":[{"text":"x","completed":true}]}}`,
+		`{"type":"turn.completed","usage":{"input_tokens":5,"cached_input_tokens":9}}`,
+		`{"type":"turn.failed","error":"no"}`,
+	}}},
 }
 
 var program = drivertest.Kit{

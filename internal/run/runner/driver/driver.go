@@ -98,6 +98,15 @@ type Reads struct {
 	MaxLine        int // of stdout
 }
 
+// EveryByte as Stdout or Stderr of Reads selects all lines.
+var EveryByte = func() string {
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	return string(all)
+}()
+
 // Session is the runner as an Agent sees it. Its methods may be called from the Agent's methods
 // and from functions given to After, nowhere else. None of them blocks on the agent.
 type Session interface {

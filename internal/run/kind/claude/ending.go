@@ -5,71 +5,23 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
-	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/run/transcript"
 )
-
-// defaultStall is how long the CLI may be silent, do nothing, and go on.
-const defaultStall = 30 * time.Minute
 
 // backgroundCeiling is how long the CLI itself waits for its background tasks.
 const backgroundCeiling = 10 * time.Minute
 
-// watch is what is known of the CLI's silence.
-type watch struct {
-	limit  time.Duration
-	tick   time.Duration
-	silent time.Duration // counted in ticks, so that a machine that slept is no silence
-	warned bool
-	turn   bool // a turn is under way
-
+// ending is where the session stands between its turns and its end.
+type ending struct {
+	turn      bool   // a turn is under way
 	exit      func() // cancels what waits for the CLI's end
 	exitSince time.Time
 }
 
-func (w *watch) spoke() {
-	w.silent, w.warned = 0, false
-}
-
-// excuse lets the CLI be silent for that much longer, as when it has said that it waits.
-func (w *watch) excuse(d time.Duration) {
-	if d > 0 {
-		w.silent = -d
-	}
-}
-
-// startWatch looks at the silence from time to time.
-func (a *agent) startWatch() {
-	a.watch.limit = time.Duration(a.options.StallTimeout)
-	if a.watch.limit <= 0 {
-		a.watch.limit = defaultStall
-	}
-	a.watch.tick = max(a.watch.limit/16, 10*time.Millisecond)
-	a.session.After(a.watch.tick, a.lookAtSilence)
-}
-
-func (a *agent) lookAtSilence() {
-	defer a.session.After(a.watch.tick, a.lookAtSilence)
-	w := &a.watch
-	w.silent += w.tick
-	switch {
-	case len(a.tools) > 0, a.desk.Waiting() > 0, a.stopped, !w.turn && a.options.Interactive && !a.inputEnded, w.exit != nil:
-		// Somebody else is to act: a tool, a person, what ends it.
-		w.silent = min(w.silent, 0)
-		return
-	case a.session.Active():
-		w.silent = min(w.silent, 0)
-		return
-	}
-	switch {
-	case w.silent >= w.limit:
-		text := fmt.Sprintf("Claude Code said nothing for %s, with no tool in flight and no process at work", w.limit)
-		a.session.End(driver.Outcome{Failed: true, Reason: execution.ReasonStalled, Error: text}, 0)
-	case w.silent >= w.limit/2 && !w.warned:
-		w.warned = true
-		a.say.Say(execution.Warn, fmt.Sprintf("Claude Code has said nothing for %s; it is ended as stalled after %s", w.limit/2, w.limit),
-			transcript.Data{Kind: transcript.Notice, Status: "silent"})
-	}
+// waits reports that somebody else than the CLI is to act: a tool, a person, what ends it.
+func (a *agent) waits() bool {
+	return len(a.tools) > 0 || a.desk.Waiting() > 0 || a.stopped || a.ending.exit != nil ||
+		!a.ending.turn && a.options.Interactive && !a.inputEnded
 }
 
 // readResult takes the end of a turn.
@@ -81,7 +33,7 @@ func (a *agent) readResult(m *message) {
 			transcript.Data{Kind: transcript.Notice, Status: "result_lost"})
 	}
 	a.result, a.subtype = &r, m.Subtype
-	a.watch.turn = false
+	a.ending.turn = false
 	for id := range a.tools {
 		delete(a.tools, id) // what is still open was given up with the turn
 	}
@@ -134,7 +86,7 @@ const nearContext = 90
 // settleInput ends the input when the last turn is over, nothing goes on in the background and nobody
 // asks any more; then the CLI exits by itself, or is ended after the grace.
 func (a *agent) settleInput() {
-	if a.result == nil || a.watch.turn {
+	if a.result == nil || a.ending.turn {
 		return
 	}
 	if a.options.Interactive && !a.inputEnded {
@@ -143,28 +95,28 @@ func (a *agent) settleInput() {
 	if len(a.background) == 0 && a.desk.Waiting() == 0 && a.result.QueuedTurns == 0 {
 		a.endInput()
 	}
-	if a.watch.exit == nil {
-		a.watch.exitSince = time.Now()
-		a.watch.exit = a.session.After(a.grace.ExitGrace, a.exitOverdue)
+	if a.ending.exit == nil {
+		a.ending.exitSince = time.Now()
+		a.ending.exit = a.session.After(a.grace.ExitGrace, a.exitOverdue)
 	}
 }
 
 // stopExit goes on after a result: another turn has begun.
 func (a *agent) stopExit() {
-	if a.watch.exit != nil {
-		a.watch.exit()
-		a.watch.exit = nil
+	if a.ending.exit != nil {
+		a.ending.exit()
+		a.ending.exit = nil
 	}
 }
 
 // exitOverdue ends a CLI that does not exit after its result. The run keeps what it has achieved.
 func (a *agent) exitOverdue() {
-	a.watch.exit = nil
-	waited := time.Since(a.watch.exitSince)
+	a.ending.exit = nil
+	waited := time.Since(a.ending.exitSince)
 	if len(a.background) > 0 && waited < backgroundCeiling+a.grace.ExitGrace {
-		since := a.watch.exitSince
-		a.watch.exit = a.session.After(min(a.grace.ExitGrace, time.Minute), a.exitOverdue)
-		a.watch.exitSince = since
+		since := a.ending.exitSince
+		a.ending.exit = a.session.After(min(a.grace.ExitGrace, time.Minute), a.exitOverdue)
+		a.ending.exitSince = since
 		return
 	}
 	if !a.inputEnded {
