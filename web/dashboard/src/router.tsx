@@ -1,9 +1,36 @@
-import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, Link } from "@tanstack/react-router";
+import type { ComponentType, ReactNode } from "react";
 import { parseHistorySearch } from "./history/address.ts";
+import { type FailedPart, isLoadFailure, part, Ways } from "./lib/part.tsx";
 import { basePath } from "./lib/place.ts";
 import { Overview } from "./pages/overview.tsx";
 import { Notice, Placeholder } from "./parts/notice.tsx";
 import { Shell } from "./shell/shell.tsx";
+
+/** A page whose code is loaded when it is opened, or before that. */
+function page(name: string, load: () => Promise<{ readonly default: ComponentType }>) {
+  return part<object>(load, { name, loading: <Pending />, failed: (said) => <FailedPage {...said} /> });
+}
+
+function FailedPage({ name, error, retry }: FailedPart): ReactNode {
+  const unloaded = isLoadFailure(error);
+  return (
+    <main id="main" className="w-full max-w-[1180px] mx-auto px-4 py-8">
+      <Notice
+        title={unloaded ? `${name} could not be loaded` : `${name} broke`}
+        tone="failed"
+        actions={<Ways retry={retry} />}
+      >
+        <p>
+          {unloaded
+            ? "The server does not answer, or has been upgraded. A reload takes the new version."
+            : error.message}
+        </p>
+        <p>Running agents are not affected.</p>
+      </Notice>
+    </main>
+  );
+}
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -14,29 +41,29 @@ const history = createRoute({
   getParentRoute: () => root,
   path: "/executions",
   validateSearch: parseHistorySearch,
-  component: lazyRouteComponent(() => import("./pages/history.tsx")),
+  component: page("History", () => import("./pages/history.tsx")),
 });
 
 const execution = createRoute({
   getParentRoute: () => root,
   path: "/executions/$id",
-  component: lazyRouteComponent(() => import("./pages/execution.tsx")),
+  component: page("This run", () => import("./pages/execution.tsx")),
 });
 
 const agents = createRoute({
   getParentRoute: () => root,
   path: "/agents",
-  component: lazyRouteComponent(() => import("./pages/agents.tsx")),
+  component: page("Agents", () => import("./pages/agents.tsx")),
 });
 const agent = createRoute({
   getParentRoute: () => root,
   path: "/agents/$name",
-  component: lazyRouteComponent(() => import("./pages/agent.tsx")),
+  component: page("This agent", () => import("./pages/agent.tsx")),
 });
 const system = createRoute({
   getParentRoute: () => root,
   path: "/system",
-  component: lazyRouteComponent(() => import("./pages/system.tsx")),
+  component: page("System", () => import("./pages/system.tsx")),
 });
 
 export const router = createRouter({

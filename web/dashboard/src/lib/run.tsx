@@ -1,21 +1,13 @@
 import { type AgentDefinition, stringifyJson } from "@claudeops/client";
 import { useHub } from "@claudeops/react";
 import { useNavigate } from "@tanstack/react-router";
-import {
-  createContext,
-  lazy,
-  type ReactNode,
-  Suspense,
-  useCallback,
-  useContext,
-  useMemo,
-  useState,
-} from "react";
+import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
 import { DoublePress } from "./double-press.ts";
+import { part } from "./part.tsx";
 import { say } from "./toasts.ts";
 import { needsParameters } from "./words.ts";
 
-const RunDialog = lazy(() => import("../parts/run-dialog.tsx"));
+const RunDialog = part(() => import("../parts/run-dialog.tsx"), { name: "The form" });
 
 interface Asked {
   readonly agent: AgentDefinition;
@@ -72,18 +64,16 @@ export function RunProvider({ children }: { readonly children: ReactNode }): Rea
     <RunContext.Provider value={runner}>
       {children}
       {asked && (
-        <Suspense>
-          <RunDialog
-            agent={asked.agent}
-            initial={asked.initial}
-            open={asked.open}
-            onClose={() => setAsked({ ...asked, open: false })}
-            onRun={async (config) => {
-              await start(asked.agent, config, true);
-              setAsked({ ...asked, open: false });
-            }}
-          />
-        </Suspense>
+        <RunDialog
+          agent={asked.agent}
+          initial={asked.initial}
+          open={asked.open}
+          onClose={() => setAsked({ ...asked, open: false })}
+          onRun={async (config) => {
+            await start(asked.agent, config, true);
+            setAsked({ ...asked, open: false });
+          }}
+        />
       )}
     </RunContext.Provider>
   );

@@ -2,9 +2,10 @@ import type { ExecutionRecord } from "@claudeops/client";
 import { Elapsed, LogViewer, StatusBadge, StopButton, useExecution, useHub } from "@claudeops/react";
 import { Link, useParams } from "@tanstack/react-router";
 import { Bell, BellRing, ChevronLeft, PanelRight, Pin } from "lucide-react";
-import { lazy, type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { useKeys } from "../lib/keys.ts";
 import { canNotify, useWatched, watchEnd } from "../lib/notify.ts";
+import { part } from "../lib/part.tsx";
 import { useAgents, useSession, useStale } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { useTitle } from "../lib/title.ts";
@@ -14,7 +15,7 @@ import { Confirm } from "../parts/confirm.tsx";
 import { ExecutionDetails } from "../parts/execution-details.tsx";
 import { Notice } from "../parts/notice.tsx";
 
-const Report = lazy(() => import("../parts/report.tsx"));
+const Report = part(() => import("../parts/report.tsx"), { name: "The result" });
 
 const MARKS: Readonly<Record<string, string>> = {
   queued: "◌",
@@ -92,9 +93,7 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
               // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keys
               tabIndex={0}
             >
-              <Suspense>
-                <Report result={record.result} />
-              </Suspense>
+              <Report result={record.result} />
             </div>
           ) : (
             <LogViewer

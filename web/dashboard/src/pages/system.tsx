@@ -7,7 +7,8 @@ import {
   useExecutions,
   useSystemStatus,
 } from "@claudeops/react";
-import { lazy, type ReactNode, Suspense } from "react";
+import type { ReactNode } from "react";
+import { part } from "../lib/part.tsx";
 import { serverUrl } from "../lib/place.ts";
 import { useSession } from "../lib/queries.ts";
 import { useTitle } from "../lib/title.ts";
@@ -17,7 +18,10 @@ import { Bar } from "../parts/health-report.tsx";
 import { Notice, Placeholder } from "../parts/notice.tsx";
 import { loadTone } from "../parts/system-strip.tsx";
 
-const Chart = lazy(() => import("../parts/chart.tsx"));
+const Chart = part(() => import("../parts/chart.tsx"), {
+  name: "The chart",
+  loading: <div className="h-[140px]" />,
+});
 
 /** The machine and this connection to it. */
 export default function System(): ReactNode {
@@ -45,30 +49,26 @@ export default function System(): ReactNode {
               value={`${Math.round(status.cpu)} %`}
               more={`load ${status.load.map((load) => load.toFixed(2)).join("  ")}`}
             >
-              <Suspense fallback={<div className="h-[140px]" />}>
-                <Chart
-                  times={times}
-                  values={history.map((sample) => sample.cpu)}
-                  max={100}
-                  unit="%"
-                  label="CPU"
-                />
-              </Suspense>
+              <Chart
+                times={times}
+                values={history.map((sample) => sample.cpu)}
+                max={100}
+                unit="%"
+                label="CPU"
+              />
             </Panel>
             <Panel
               name="Memory"
               value={`${Math.round(status.memory.percent)} %`}
               more={`${formatBytes(status.memory.used)} of ${formatBytes(status.memory.total)}`}
             >
-              <Suspense fallback={<div className="h-[140px]" />}>
-                <Chart
-                  times={times}
-                  values={history.map((sample) => sample.memory.percent)}
-                  max={100}
-                  unit="%"
-                  label="Memory"
-                />
-              </Suspense>
+              <Chart
+                times={times}
+                values={history.map((sample) => sample.memory.percent)}
+                max={100}
+                unit="%"
+                label="Memory"
+              />
             </Panel>
           </section>
           <section aria-labelledby="disk">

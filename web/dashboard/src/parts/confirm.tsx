@@ -1,6 +1,10 @@
-import { lazy, type ReactNode, Suspense, useRef } from "react";
+import { type ReactNode, useRef } from "react";
+import { part } from "../lib/part.tsx";
+import type { DialogProps } from "./dialog.tsx";
 
-const Dialog = lazy(() => import("./dialog.tsx").then((module) => ({ default: module.Dialog })));
+const Dialog = part<DialogProps>(async () => ({ default: (await import("./dialog.tsx")).Dialog }), {
+  name: "The question",
+});
 
 export interface ConfirmProps {
   readonly open: boolean;
@@ -29,18 +33,16 @@ export function Confirm({
   asked.current ||= open;
   if (!asked.current) return null;
   return (
-    <Suspense>
-      <Dialog open={open} onClose={onClose} title={title} width={400} initialFocus={button}>
-        <p className="text-ink-2">{children}</p>
-        <div className="flex justify-end gap-2 pt-4">
-          <button type="button" className="cops-button" onClick={onClose}>
-            {keep}
-          </button>
-          <button ref={button} type="button" className="cops-button cops-stop" onClick={onConfirm}>
-            {action}
-          </button>
-        </div>
-      </Dialog>
-    </Suspense>
+    <Dialog open={open} onClose={onClose} title={title} width={400} initialFocus={button}>
+      <p className="text-ink-2">{children}</p>
+      <div className="flex justify-end gap-2 pt-4">
+        <button type="button" className="cops-button" onClick={onClose}>
+          {keep}
+        </button>
+        <button ref={button} type="button" className="cops-button cops-stop" onClick={onConfirm}>
+          {action}
+        </button>
+      </div>
+    </Dialog>
   );
 }

@@ -1,11 +1,12 @@
 import type { ExecutionRecord } from "@claudeops/client";
 import { Elapsed, formatPlural, formatUsd, StatusBadge, StopButton, useLogStream } from "@claudeops/react";
 import { Link } from "@tanstack/react-router";
-import { lazy, type ReactNode, Suspense } from "react";
+import type { ReactNode } from "react";
+import { part } from "../lib/part.tsx";
 import { sayError } from "../lib/toasts.ts";
 import { summaryOf } from "../lib/words.ts";
 
-const LiveTail = lazy(() => import("./live-tail.tsx"));
+const LiveTail = part(() => import("./live-tail.tsx"), { name: "The last lines" });
 
 export interface RunningCardProps {
   readonly record: ExecutionRecord;
@@ -51,9 +52,7 @@ export function RunningCard({ record, lines }: RunningCardProps): ReactNode {
           className="border-t border-line bg-sunken py-1.5 overflow-hidden"
           style={{ height: `${lines * 20 + 13}px` }}
         >
-          <Suspense>
-            <LiveTail executionId={record.executionId} lines={lines} />
-          </Suspense>
+          <LiveTail executionId={record.executionId} lines={lines} />
         </div>
       )}
     </article>

@@ -1,9 +1,10 @@
 import { useConnection, useExecutions } from "@claudeops/react";
 import { useQueryClient } from "@tanstack/react-query";
 import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { useKeys } from "../lib/keys.ts";
 import { useEndNotifications } from "../lib/notify.ts";
+import { type FailedPart, part, Ways } from "../lib/part.tsx";
 import { useSession } from "../lib/queries.ts";
 import { RunProvider } from "../lib/run.tsx";
 import { useFavicon } from "../lib/title.ts";
@@ -11,26 +12,35 @@ import { Toaster } from "../parts/toaster.tsx";
 import { moveRow, openRow } from "./rows.ts";
 import { Bottom, PLACES, Top } from "./top.tsx";
 
-const loadPalette = () => import("./palette.tsx");
-const loadShortcuts = () => import("./shortcuts.tsx");
-const loadSignIn = () => import("../pages/sign-in.tsx");
-const SignIn = lazy(loadSignIn);
-const Palette = lazy(loadPalette);
-const Shortcuts = lazy(loadShortcuts);
+const SignIn = part(() => import("../pages/sign-in.tsx"), { name: "The sign-in" });
+const Palette = part(() => import("./palette.tsx"), { name: "The search", failed: floating });
+const Shortcuts = part(() => import("./shortcuts.tsx"), { name: "The list of keys", failed: floating });
+
+/** What is opened over the page fails over the page. */
+function floating({ name, retry }: FailedPart): ReactNode {
+  return (
+    <div
+      role="alert"
+      className="box fixed bottom-4 left-1/2 -translate-x-1/2 z-50 flex items-center gap-2 px-3.5 py-2 shadow-lg"
+    >
+      {name} could not be loaded.
+      <Ways retry={retry} />
+    </div>
+  );
+}
 
 /**
- * Loaded while nothing else is to do: what one types right after ⌘K must not be lost to a file that
- * is on its way, and a server that has gone away must not take half the page with it.
+ * All the code there is, loaded while nothing else is to do: what one types right after ⌘K must not be
+ * lost to a file that is on its way, and a server that has gone away must not take half the page with it.
  */
-const LATER = [
-  loadPalette,
-  loadShortcuts,
-  loadSignIn,
+const LATER: readonly (() => Promise<unknown>)[] = [
+  Palette.preload,
+  Shortcuts.preload,
+  SignIn.preload,
+  () => import("../parts/dialog.tsx"),
   () => import("../parts/run-dialog.tsx"),
   () => import("../parts/report.tsx"),
   () => import("../parts/live-tail.tsx"),
-  () => import("../parts/confirm.tsx"),
-  () => import("../parts/dialog.tsx"),
   () => import("../parts/chart.tsx"),
   () => import("../pages/execution.tsx"),
   () => import("../pages/history.tsx"),
@@ -38,6 +48,29 @@ const LATER = [
   () => import("../pages/agent.tsx"),
   () => import("../pages/system.tsx"),
 ];
+
+/** Loads one after the other, each when the browser is idle; gives what ends it. */
+function loadLater(): () => void {
+  let ended = false;
+  const waiting = [...LATER];
+  // Safari has no idle callback.
+  const idle =
+    typeof requestIdleCallback === "function"
+      ? (act: () => void) => void requestIdleCallback(act, { timeout: 2000 })
+      : (act: () => void) => void setTimeout(act, 200);
+  const next = () => {
+    const load = waiting.shift();
+    if (ended || !load) return;
+    // One that fails is loaded when it is wanted.
+    load()
+      .catch(() => {})
+      .finally(() => idle(next));
+  };
+  idle(next);
+  return () => {
+    ended = true;
+  };
+}
 
 /** What surrounds every page: the bar, the keys, what can be opened from anywhere. */
 export function Shell(): ReactNode {
@@ -85,13 +118,7 @@ function Frame(): ReactNode {
     if (openSince !== null) void client.invalidateQueries();
   }, [client, openSince]);
 
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      // One that fails is loaded when it is wanted.
-      for (const load of LATER) load().catch(() => {});
-    }, 1500);
-    return () => clearTimeout(timer);
-  }, []);
+  useEffect(() => loadLater(), []);
 
   useKeys({
     "mod+k": (event) => {
@@ -105,15 +132,13 @@ function Frame(): ReactNode {
 
   if (outside || signingIn) {
     return (
-      <Suspense>
-        <SignIn
-          onSignedIn={() => {
-            setSigningIn(false);
-            connection.retryNow();
-            void client.invalidateQueries();
-          }}
-        />
-      </Suspense>
+      <SignIn
+        onSignedIn={() => {
+          setSigningIn(false);
+          connection.retryNow();
+          void client.invalidateQueries();
+        }}
+      />
     );
   }
   return (
@@ -130,16 +155,14 @@ function Frame(): ReactNode {
       <Outlet />
       <Bottom />
       <Toaster />
-      <Suspense>
-        {palette !== "never" && (
-          <Palette
-            open={palette === "open"}
-            onClose={() => setPalette("closed")}
-            onHelp={() => setHelp("open")}
-          />
-        )}
-        {help !== "never" && <Shortcuts open={help === "open"} onClose={() => setHelp("closed")} />}
-      </Suspense>
+      {palette !== "never" && (
+        <Palette
+          open={palette === "open"}
+          onClose={() => setPalette("closed")}
+          onHelp={() => setHelp("open")}
+        />
+      )}
+      {help !== "never" && <Shortcuts open={help === "open"} onClose={() => setHelp("closed")} />}
     </>
   );
 }
