@@ -38,7 +38,7 @@ export default function ExecutionPage(): ReactNode {
           <p className="text-ink-3">Loading…</p>
         ) : (
           <Notice
-            title={gone ? "There is no such execution" : "This execution can't be shown"}
+            title={gone ? "There is no such run" : "This run can't be shown"}
             {...(gone ? {} : { tone: "failed" })}
             actions={
               <>
@@ -153,6 +153,7 @@ function Head({
   const agents = useAgents();
   const { cancel } = useExecution(record.executionId);
   const [asking, setAsking] = useState(false);
+  const [repeating, setRepeating] = useState(false);
   const agent = agents.data?.agents.find((known) => known.name === record.agentType);
   const tone = toneOf(record);
   const masked = isMasked(record);
@@ -170,7 +171,7 @@ function Head({
       if (!record.terminal && record.status !== "cancelling") setAsking(true);
     },
     r: () => {
-      if (record.terminal) again(false);
+      if (record.terminal) setRepeating(true);
     },
     e: () => again(true),
   });
@@ -240,6 +241,19 @@ function Head({
       >
         Everything it has started is ended as well.
       </Confirm>
+      <Confirm
+        open={repeating}
+        title={`Run ${record.agentType} again?`}
+        action="Run again"
+        keep="Cancel"
+        onClose={() => setRepeating(false)}
+        onConfirm={() => {
+          setRepeating(false);
+          again(false);
+        }}
+      >
+        It starts with the parameters of this run.
+      </Confirm>
     </header>
   );
 }
@@ -257,7 +271,7 @@ function PinButton({ record }: { record: ExecutionRecord }): ReactNode {
       type="button"
       className={`cops-button px-2! ${pinned ? "text-accent!" : "text-ink-2!"}`}
       aria-pressed={pinned}
-      aria-label="Keep this execution"
+      aria-label="Keep this run"
       title={pinned ? "Pinned: retention leaves it alone" : "Pin it, so that retention leaves it alone"}
       disabled={!allowed}
       onClick={async () => {

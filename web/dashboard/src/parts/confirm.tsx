@@ -39,7 +39,12 @@ export function Confirm({
         <button type="button" className="cops-button" onClick={onClose}>
           {keep}
         </button>
-        <button ref={button} type="button" className="cops-button cops-stop" onClick={onConfirm}>
+        <button
+          ref={button}
+          type="button"
+          className={`cops-button ${action.startsWith("Stop") ? "cops-stop" : "cops-primary"}`}
+          onClick={onConfirm}
+        >
           {action}
         </button>
       </div>

@@ -15,6 +15,7 @@ import { useAgents } from "../lib/queries.ts";
 import { costOf, failure } from "../lib/words.ts";
 import { Instant } from "./instant.tsx";
 import { JsonView } from "./json-view.tsx";
+import { LastError } from "./last-error.tsx";
 import { Timeline } from "./timeline.tsx";
 
 export interface DetailsProps {
@@ -32,6 +33,7 @@ export function ExecutionDetails({ record, onLine }: DetailsProps): ReactNode {
         <section className="rounded-md border border-failed/40 bg-failed/8 px-3 py-2">
           <h2 className="font-semibold text-failed mb-0.5">Why it failed</h2>
           <p className="wrap-anywhere">{showControls(failure(record)) || "No reason was given."}</p>
+          <LastError record={record} onLine={onLine} />
           {ADVICE[record.reason ?? ""] && <p className="text-ink-2 mt-1">{ADVICE[record.reason ?? ""]}</p>}
         </section>
       )}

@@ -1,9 +1,10 @@
 import type { AgentDefinition } from "@claudeops/client";
-import { fieldsOf } from "@claudeops/react";
+import { fieldsOf, useExecutions } from "@claudeops/react";
 import { Link } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { useRunner } from "../lib/run.tsx";
 import { sayError } from "../lib/toasts.ts";
+import { byUse } from "../lib/use.ts";
 import { needsParameters } from "../lib/words.ts";
 
 /** Agents offered at once; the rest is a page away. */
@@ -11,7 +12,8 @@ const OFFERED = 6;
 
 /** Quick actions: one press runs an agent, or asks for what it needs first. */
 export function RunRow({ agents }: { readonly agents: readonly AgentDefinition[] }): ReactNode {
-  const offered = [...agents].sort(byUse).slice(0, OFFERED);
+  const { all } = useExecutions();
+  const offered = useMemo(() => byUse(agents, all).slice(0, OFFERED), [agents, all]);
   return (
     <div className="flex flex-wrap gap-2">
       {offered.map((agent, index) => (
@@ -24,12 +26,6 @@ export function RunRow({ agents }: { readonly agents: readonly AgentDefinition[]
       )}
     </div>
   );
-}
-
-/** The built-in check first, then by name. */
-function byUse(a: AgentDefinition, b: AgentDefinition): number {
-  const rank = (agent: AgentDefinition) => (agent.name === "system-health" ? 0 : 1);
-  return rank(a) - rank(b) || (a.title || a.name).localeCompare(b.title || b.name);
 }
 
 function QuickAction({ agent, primary }: { agent: AgentDefinition; primary: boolean }): ReactNode {

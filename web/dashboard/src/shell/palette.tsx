@@ -1,7 +1,7 @@
 import { formatWhen, StatusShape, useExecutions, useHub } from "@claudeops/react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { Bot, CornerDownLeft, Keyboard, Play } from "lucide-react";
+import { Bot, CornerDownLeft, Keyboard, Play, SunMoon, TextSearch } from "lucide-react";
 import {
   type KeyboardEvent,
   type ReactNode,
@@ -14,7 +14,9 @@ import {
 import { isComposing } from "../lib/keys.ts";
 import { useAgents } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
+import { setTheme } from "../lib/theme.ts";
 import { sayError } from "../lib/toasts.ts";
+import { byUse } from "../lib/use.ts";
 import { summaryOf, toneOf } from "../lib/words.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import { rankOf } from "./rank.ts";
@@ -73,7 +75,7 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
     };
     const icon = { size: 15, strokeWidth: 1.8, "aria-hidden": true } as const;
     const listed: Entry[] = [];
-    for (const agent of agents.data?.agents ?? []) {
+    for (const agent of byUse(agents.data?.agents ?? [], all)) {
       const title = agent.title || agent.name;
       listed.push({
         key: `run ${agent.name}`,
@@ -123,6 +125,28 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
         act: close(() => void navigate({ to: "/agents/$name", params: { name: agent.name } })),
       });
     }
+    for (const theme of ["light", "dark", "system"] as const) {
+      listed.push({
+        key: `theme ${theme}`,
+        group: "Settings",
+        icon: <SunMoon {...icon} />,
+        name: theme === "system" ? "Theme of the system" : `${theme === "dark" ? "Dark" : "Light"} theme`,
+        more: "",
+        search: `settings theme ${theme}`,
+        act: close(() => setTheme(theme)),
+      });
+    }
+    if (wanted.length >= 2) {
+      listed.push({
+        key: "lines",
+        group: "Lines",
+        icon: <TextSearch {...icon} />,
+        name: `Find “${wanted}” in every log`,
+        more: "",
+        search: `lines ${wanted}`,
+        act: close(() => void navigate({ to: "/executions", search: { in: "lines", q: wanted } })),
+      });
+    }
     listed.push({
       key: "help",
       group: "Go to",
@@ -133,13 +157,13 @@ function Seeker({ onClose, onHelp }: { onClose(): void; onHelp(): void }): React
       act: close(onHelp),
     });
     return listed;
-  }, [agents.data, all, found.data, navigate, onClose, onHelp, runner, serverNow]);
+  }, [agents.data, all, found.data, navigate, onClose, onHelp, runner, serverNow, wanted]);
 
   const shown = useMemo(() => {
     const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
     if (words.length === 0)
       return entries
-        .filter((entry) => entry.group !== "Agents" && entry.group !== "Runs")
+        .filter((entry) => !["Agents", "Runs", "Settings"].includes(entry.group))
         .concat(entries.filter((entry) => entry.group === "Runs").slice(0, 5));
     return entries
       .map((entry) => ({ entry, rank: rankOf(entry, words) }))
