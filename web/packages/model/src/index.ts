@@ -16,6 +16,7 @@ export * from "./log/passing.js";
 export * from "./log/permalink.js";
 export * from "./log/query.js";
 export * from "./log/rows.js";
+export * from "./log/selection.js";
 export * from "./log/settings.js";
 export * from "./log/sgr.js";
 export * from "./log/store.js";

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LogModel } from "../src/log/model.js";
+import { selectionOfLines } from "../src/log/selection.js";
 import { LogStore } from "../src/log/store.js";
 import { textOf } from "../src/log/text-of.js";
 import { FakeSource } from "./fake-source.js";
@@ -249,7 +250,7 @@ describe("LogModel", () => {
       seq === 2 ? { message: "\x1b[32mgreen\x1b[0m ", partial: true } : seq === 3 ? { message: "rest" } : {},
     );
     const { model, leave } = await open(source);
-    expect(await textOf(model.store, { from: 1, to: 4 }, new AbortController().signal)).toBe(
+    expect(await textOf(model.store, selectionOfLines(1, 4), new AbortController().signal)).toBe(
       "line 1\ngreen rest\nline 4",
     );
     leave();

@@ -15,8 +15,16 @@ import {
   NOTHING_OPEN,
   type Row,
 } from "./rows.js";
+import {
+  comparePoints,
+  orderedPoints,
+  selectedOf,
+  selectionOfLines,
+  type TextSelection,
+} from "./selection.js";
 import { DEFAULT_SETTINGS, isFiltering, isShown, type LogSettings } from "./settings.js";
 import { type LogStore, PAGE_SIZE } from "./store.js";
+import { textOf } from "./text-of.js";
 import type { DrawnRow, LogView } from "./view.js";
 import { Viewport } from "./viewport.js";
 
@@ -25,6 +33,8 @@ export type { DrawnRow, LogView } from "./view.js";
 /** Pages without a single shown line that are looked through before the reader is asked whether to go on. */
 const SCAN_PAGES = 800;
 
+/** Lines copied without a pause. */
+const AT_ONCE = 20_000;
 /** Pages fetched together while looking for lines that pass. */
 const LOOK_AHEAD = 8;
 /**
@@ -47,6 +57,7 @@ export class LogModel {
   #follow = true;
   #pausedAt = 0;
   #selection: LineRange | null = null;
+  #text: TextSelection | null = null;
   #charsPerLine = 0;
   #columns = 0;
   #scanLeft = SCAN_PAGES;
@@ -184,6 +195,55 @@ export class LogModel {
   select(selection: LineRange | null): void {
     this.#selection = selection;
     this.#invalidateNow();
+  }
+
+  /** Text that is selected, drawn or not. */
+  get textSelection(): TextSelection | null {
+    return this.#text;
+  }
+
+  selectText(selection: TextSelection | null): void {
+    const before = this.#text;
+    if (selection === before) return;
+    if (
+      selection &&
+      before &&
+      comparePoints(selection.anchor, before.anchor) === 0 &&
+      comparePoints(selection.focus, before.focus) === 0
+    )
+      return;
+    this.#text = selection;
+    this.#invalidateNow();
+  }
+
+  selectAll(): void {
+    const { head } = this.store.getState();
+    if (head > 0) this.selectText(selectionOfLines(1, head));
+  }
+
+  /** The text of a selection where all of its lines are here, as they are shown; null where some are not. */
+  textHere(selection: TextSelection): string | null {
+    const [start, end] = orderedPoints(selection);
+    const last = Math.min(end.seq, this.store.getState().head);
+    if (last - start.seq > AT_ONCE) return null;
+    const lines: string[] = [];
+    for (let seq = start.seq; seq <= last; seq++) {
+      const row = this.row(seq);
+      if (!row) return null;
+      if (row.joins !== null || this.#heights.heightOf(seq - 1) === 0) continue;
+      const part = selectedOf(selection, seq, row.text.length);
+      if (part) lines.push(row.text.slice(part[0], part[1]));
+    }
+    return lines.join("\n");
+  }
+
+  /** The text of a selection as it is shown, read from wherever it is. */
+  text(selection: TextSelection, signal: AbortSignal, onProgress?: (share: number) => void): Promise<string> {
+    return textOf(this.store, selection, signal, {
+      settings: this.#settings,
+      hidden: (seq) => this.#folds.hides(seq),
+      ...(onProgress ? { onProgress } : {}),
+    });
   }
 
   setSettings(change: Partial<LogSettings>): void {
@@ -471,6 +531,7 @@ export class LogModel {
       start: total <= viewport.height ? 0 : viewport.position / total,
       share: total <= viewport.height ? 1 : viewport.height / total,
       selection: this.#selection,
+      text: this.#text,
       columns: this.#columns,
       scanPaused: this.#scanPaused,
       origin: this.#origin,

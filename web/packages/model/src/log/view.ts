@@ -1,6 +1,7 @@
 import type { TextRange } from "./marks.js";
 import type { LineRange } from "./permalink.js";
 import type { Row } from "./rows.js";
+import type { TextSelection } from "./selection.js";
 import type { LogSettings } from "./settings.js";
 import type { LogState } from "./store.js";
 
@@ -36,6 +37,7 @@ export interface LogView {
   readonly start: number;
   readonly share: number;
   readonly selection: LineRange | null;
+  readonly text: TextSelection | null;
   /** Widest line seen, in columns. */
   readonly columns: number;
   /** Filters have hidden so much that looking on waits for a word. */

@@ -51,6 +51,12 @@ export class LogKeys {
       this.#options.openTool("find");
       return true;
     }
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "a" && !event.shiftKey && !global) {
+      if (target?.closest("input, textarea, select, [contenteditable=true]")) return false;
+      this.#options.model.setFollow(false);
+      this.#options.model.selectAll();
+      return true;
+    }
     const typing = Boolean(target?.closest("input, textarea, select, [contenteditable=true]"));
     if (event.ctrlKey || event.metaKey || typing) return false;
     if (global && target?.closest("[role=dialog], [role=menu], [role=listbox]")) return false;
@@ -93,7 +99,8 @@ export class LogKeys {
         // On a page that has keys of its own, g may begin one of those.
         return !global;
       case "Escape":
-        if (model.getView().selection) model.select(null);
+        if (model.textSelection) model.selectText(null);
+        else if (model.getView().selection) model.select(null);
         leaveFull();
         return false;
       default:

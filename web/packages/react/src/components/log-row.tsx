@@ -143,12 +143,14 @@ function RowText({
           {drawn.expanded ? "▾" : "▸"}
         </button>
       )}
-      {row.groupStart !== null ? (
-        <b>{renderSpans(row.text || row.groupStart, row.spans, drawn.ranges)}</b>
-      ) : (
-        (renderLine?.(lineOf(row.seq, row), renderSpans(text, row.spans, drawn.ranges)) ??
-        renderSpans(text, row.spans, drawn.ranges))
-      )}
+      <span className="cops-line">
+        {row.groupStart !== null ? (
+          <b>{renderSpans(row.text || row.groupStart, row.spans, drawn.ranges)}</b>
+        ) : (
+          (renderLine?.(lineOf(row.seq, row), renderSpans(text, row.spans, drawn.ranges)) ??
+          renderSpans(text, row.spans, drawn.ranges))
+        )}
+      </span>
       {long && (
         <button type="button" className="cops-more" data-act="toggle" tabIndex={-1}>
           {drawn.expanded ? "less" : `… ${formatPlural(row.text.length - DRAWN_LIMIT, "more character")}`}

@@ -12,6 +12,7 @@ export interface LogTexts {
   readonly copySelection: string;
   readonly copyAll: string;
   readonly copyLink: string;
+  readonly copyNow: string;
   readonly download: string;
   readonly fullScreen: string;
   readonly leaveFullScreen: string;
@@ -32,6 +33,7 @@ export const DEFAULT_LOG_TEXTS: LogTexts = {
   copySelection: "Copy selected lines",
   copyAll: "Copy the whole log",
   copyLink: "Copy link to selection",
+  copyNow: "Copy",
   download: "Download raw",
   fullScreen: "Full screen",
   leaveFullScreen: "Leave full screen",

@@ -12,12 +12,12 @@ import {
   parseLineInput,
   type Stream,
   type TimeMode,
-  textOf,
 } from "@claudeops/model";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import type { LogDownload } from "./log-download.js";
 import { useLogTexts } from "./log-texts.js";
 import { Menu, MenuItem, MenuLine } from "./menu.js";
+import type { LogCopy } from "./use-log-copy.js";
 
 export interface LogToolsProps {
   readonly model: LogModel;
@@ -29,6 +29,7 @@ export interface LogToolsProps {
   readonly download: LogDownload | null;
   readonly full: boolean;
   onFull(full: boolean): void;
+  readonly copying: LogCopy;
 }
 
 /** What one can do with a log, in one line. */
@@ -42,31 +43,10 @@ export function LogTools({
   download,
   full,
   onFull,
+  copying,
 }: LogToolsProps): ReactNode {
   const { settings, selection } = view;
   const texts = useLogTexts();
-  const [copied, setCopied] = useState<string | null>(null);
-  useEffect(() => {
-    if (copied === null) return;
-    const timer = setTimeout(() => setCopied(null), 2500);
-    return () => clearTimeout(timer);
-  }, [copied]);
-
-  const copy = async (text: () => Promise<string>, said: string) => {
-    try {
-      await navigator.clipboard.writeText(await text());
-      setCopied(said);
-    } catch (error) {
-      setCopied(`Not copied: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
-  const copyLines = () => {
-    const range = selection ?? { from: 1, to: view.store.head };
-    void copy(
-      () => textOf(model.store, range, new AbortController().signal),
-      selection ? `${formatPlural(range.to - range.from + 1, "line")} copied` : "The whole log copied",
-    );
-  };
   return (
     <div className="cops-log-tools" role="toolbar" aria-label="Log view" data-tool={tool ?? undefined}>
       <div className="cops-tools-main">
@@ -132,14 +112,13 @@ export function LogTools({
             {texts.progressAsLines}
           </MenuItem>
           <MenuLine />
-          <MenuItem onSelect={copyLines}>{selection ? texts.copySelection : texts.copyAll}</MenuItem>
+          <MenuItem onSelect={copying.copy}>{selection ? texts.copySelection : texts.copyAll}</MenuItem>
           <MenuItem
             disabled={!selection}
             onSelect={() =>
               selection &&
-              void copy(
-                async () =>
-                  `${location.origin}${location.pathname}${location.search}${formatLineHash(selection)}`,
+              copying.copyWords(
+                `${location.origin}${location.pathname}${location.search}${formatLineHash(selection)}`,
                 "Link copied",
               )
             }
@@ -163,7 +142,7 @@ export function LogTools({
                 ? `Line ${formatCount(selection.from)}`
                 : `${formatPlural(selection.to - selection.from + 1, "line")}`}
             </span>
-            <button type="button" className="cops-tool" onClick={copyLines}>
+            <button type="button" className="cops-tool" onClick={copying.copy}>
               Copy
             </button>
             <button
@@ -177,8 +156,13 @@ export function LogTools({
           </span>
         )}
         <span className="cops-said" role="status">
-          {copied ?? download?.said}
+          {copying.said ?? download?.said}
         </span>
+        {copying.waits && (
+          <button type="button" className="cops-tool" onClick={copying.copy}>
+            {texts.copyNow}
+          </button>
+        )}
         <button
           type="button"
           className="cops-tool cops-find-open"

@@ -40,8 +40,10 @@ import { LogKeys } from "./log-keys.js";
 import { type LogLine, lineOf } from "./log-line.js";
 import { LogRail } from "./log-rail.js";
 import { LogRow } from "./log-row.js";
+import { LogSelection } from "./log-selection.js";
 import { DEFAULT_LOG_TEXTS, type LogTexts, LogTextsProvider, useLogTexts } from "./log-texts.js";
 import { LogTools } from "./log-tools.js";
+import { useLogCopy } from "./use-log-copy.js";
 
 export interface LogViewerProps {
   readonly executionId: string;
@@ -260,17 +262,18 @@ function Viewer({
     }
   };
 
-  // Lines under a selection being made must hold still.
-  const onPointerDown = () => {
-    const page = documentOf(root.current);
-    const onUp = () => {
-      page.removeEventListener("pointerup", onUp);
-      const selection = windowOf(root.current).getSelection();
-      if (selection && !selection.isCollapsed && rows.current?.contains(selection.anchorNode))
-        model.setFollow(false);
-    };
-    page.addEventListener("pointerup", onUp);
-  };
+  const copying = useLogCopy(model, root);
+  const selecting = useRef<LogSelection | null>(null);
+  useEffect(() => {
+    if (!scroller.current || !rows.current) return;
+    selecting.current = new LogSelection(model, scroller.current, rows.current);
+    return selecting.current.attach();
+  }, [model]);
+  // Lines have moved, or others are drawn: the selection is drawn anew.
+  useBrowserLayoutEffect(() => {
+    selecting.current?.extend();
+    selecting.current?.draw();
+  }, [view]);
 
   const hits = model.find.seqs;
   const { currentSeq } = model.find.state;
@@ -300,6 +303,7 @@ function Viewer({
             full={full}
             onFull={setFull}
             onClose={keys.closeTool}
+            copying={copying}
           />
         ) : typeof toolbar === "function" ? (
           toolbar(act, view)
@@ -319,7 +323,6 @@ function Viewer({
             tabIndex={0}
             onScroll={onScroll}
             onClick={onClick}
-            onPointerDown={onPointerDown}
           >
             <div className="cops-log-spacer" style={{ height: view.spacer }}>
               {/* biome-ignore lint/a11y/useSemanticElements: see LogRow */}

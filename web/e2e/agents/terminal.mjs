@@ -1,0 +1,10 @@
+const say = (line) => process.stdout.write(`${line}\n`);
+say("\x1b[31mERROR\x1b[0m: disk full");
+say("\x1b[32mgreen begins");
+say("still green");
+say("green ends\x1b[0m here");
+say("abc\b\bX and \x1b[4:3mcurly\x1b[4:0m");
+say("http://localhost:\x1b[1m5173\x1b[0m/x is one link");
+say(`invoice_${"\u202e"}fdp.exe`);
+say("10 %\r50 %\rdone at last");
+for (let i = 1; i <= 3000; i++) say(`row ${i}`);
