@@ -14,6 +14,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/run/kind"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
+	"github.com/claudeops/claudeops/internal/run/sandbox"
 	"github.com/claudeops/claudeops/internal/trust/mask"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -54,6 +55,7 @@ type Definition struct {
 	Budget      Budget
 	Mask        []string // texts masked in output, beside the secrets
 	Retention   Retention
+	Sandbox     *sandbox.Policy // nil: not confined; paths may hold {{parameter}}
 
 	Settings driver.Settings // what drivers carry out: approvals, the end of an agent
 	OnLimit  string          // when an account's usage limit is met: LimitContinue or LimitFail
@@ -119,6 +121,7 @@ type view struct {
 	MaxOutput     int64           `json:"maxOutput,omitempty"`
 	Budget        *budgetView     `json:"budget,omitempty"`
 	Retention     *retentionView  `json:"retention,omitempty"`
+	Sandbox       *sandbox.Policy `json:"sandbox,omitempty"`
 
 	ApprovalRules     []driver.ApprovalRule `json:"approvalRules,omitempty"`
 	ApprovalTimeoutMs int64                 `json:"approvalTimeoutMs,omitempty"`
@@ -165,7 +168,7 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 		Parameters: d.Parameters,
 		Workdir:    d.Workdir, TimeoutMs: d.Timeout.Milliseconds(), IdleTimeoutMs: d.IdleTimeout.Milliseconds(),
 		Stop:        stopView{Signal: d.Stop.Signal, GraceMs: d.Stop.Grace.Milliseconds()},
-		Concurrency: d.Concurrency, MaxOutput: d.MaxOutput, Retention: d.Retention.view(), File: d.File,
+		Concurrency: d.Concurrency, MaxOutput: d.MaxOutput, Retention: d.Retention.view(), Sandbox: d.Sandbox, File: d.File,
 		ApprovalRules: d.Settings.ApprovalRules, ApprovalTimeoutMs: d.Settings.ApprovalTimeout.Milliseconds(), ExitGraceMs: d.Settings.ExitGrace.Milliseconds(), OnLimit: d.OnLimit,
 	}
 	runs := mapTexts(d.Runs, hidden.String)

@@ -53,6 +53,7 @@ func fields() []field {
 		{"approvalTimeout", func(p *parser, n *yaml.Node) { p.def.Settings.ApprovalTimeout = p.moreThanZero(n, "approvalTimeout") }},
 		{"exitGrace", func(p *parser, n *yaml.Node) { p.def.Settings.ExitGrace = p.moreThanZero(n, "exitGrace") }},
 		{"onLimit", (*parser).readOnLimit},
+		{"sandbox", (*parser).readSandbox},
 	}...)
 }
 
@@ -353,5 +354,10 @@ func (p *parser) checkPlaces() {
 	}
 	if n := p.nodes["workdir"]; n != nil {
 		look(n, "workdir", p.def.workdir)
+	}
+	if n := p.nodes["sandbox"]; n != nil && p.def.Sandbox != nil {
+		for _, text := range append(append([]string{}, p.def.Sandbox.Read...), p.def.Sandbox.Write...) {
+			look(n, "sandbox", parseTemplate(text))
+		}
 	}
 }

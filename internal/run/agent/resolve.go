@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/claudeops/claudeops/internal/run/sandbox"
 	"github.com/claudeops/claudeops/internal/trust/mask"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -25,6 +26,7 @@ type Invocation struct {
 	Config       json.RawMessage
 	MaskedConfig json.RawMessage // Config with secrets masked: what may be shown and stored
 	Secrets      []string        // texts to mask in output, in all their forms, longest first
+	Sandbox      *sandbox.Policy // nil: not confined
 	Warnings     []string        // what whoever reads the output should know, such as a secret that can't be masked
 }
 
@@ -83,6 +85,9 @@ func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
 	}
 	inv.Secrets = longestFirst(inv.Secrets)
 	if inv.Workdir, err = d.resolveWorkdir(lookup); err != nil {
+		return nil, err
+	}
+	if inv.Sandbox, err = d.resolveSandbox(lookup); err != nil {
 		return nil, err
 	}
 	started, err := d.start(lookup)

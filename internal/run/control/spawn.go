@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/sandbox"
 )
 
 // beginWait is how long a runner may take from its start until it has the journal and the socket.
@@ -19,7 +20,7 @@ const beginWait = 30 * time.Second
 
 // passedOn are the variables of the server's environment that a runner gets. The agent gets none of
 // them but through its Spec.
-var passedOn = []string{"PATH", "HOME", "TMPDIR", "TZ", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR", "GORACE"}
+var passedOn = []string{"PATH", "HOME", "TMPDIR", "TZ", "GODEBUG", "GOTRACEBACK", "GOCOVERDIR", "GORACE", sandbox.AssumeVariable}
 
 // Spawn starts the runner of execution id, exe being this program, and returns when the runner has
 // taken over the journal and can be dialled, which is when the agent is being started. The runner

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
+	"github.com/claudeops/claudeops/internal/run/sandbox"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -37,6 +38,7 @@ type Spec struct {
 	Patterns     []string        `json:"patterns,omitempty"`     // expressions (RE2) whose matches are masked likewise, within a line
 	SyncInterval time.Duration   `json:"syncInterval,omitempty"` // how long log lines may wait for fsync; 0 is DefaultSyncInterval
 	NoCgroup     bool            `json:"noCgroup,omitempty"`     // keep to signals even where a cgroup v2 is writable
+	Sandbox      *sandbox.Policy `json:"sandbox,omitempty"`      // how the agent is confined; nil: not at all
 	Options      json.RawMessage `json:"options,omitempty"`      // for the driver
 	Settings     driver.Settings `json:"settings,omitzero"`
 	Prices       string          `json:"prices,omitempty"` // file with prices of models in place of the program's; empty: none

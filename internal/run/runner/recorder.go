@@ -44,6 +44,8 @@ type recorder struct {
 	droppedLines int64
 	droppedBytes int64
 
+	heard func(line []byte) string // what to say of a line of the agent's; nil: nothing
+
 	stalled   atomic.Bool // the journal has no room
 	abort     chan struct{}
 	abortOnce sync.Once
@@ -111,6 +113,11 @@ func (r *recorder) logLocked(nowMs int64, level logline.Level, stream logline.St
 	}
 	r.batch = r.enc.Append(r.batch, r.nextLocked(), nowMs, level, stream, message, partial, data)
 	r.count++
+	if r.heard != nil && stream != logline.Agent {
+		if text := r.heard(message); text != "" {
+			r.logLocked(nowMs, logline.Warn, logline.Agent, []byte(text), false, nil)
+		}
+	}
 }
 
 // addLocked adds any other event to the batch.

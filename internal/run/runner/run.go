@@ -43,6 +43,7 @@ type run struct {
 	memory   *memoryWatch
 	seen     *sightings
 	drained  chan struct{} // closed when both outputs are at their end
+	confined *confined     // nil: no sandbox is asked for
 
 	began    time.Time
 	lastByte atomic.Int64 // when the agent last wrote, nanoseconds after began
@@ -134,6 +135,7 @@ func (r *run) cleanUp() {
 		r.group.Remove(),
 		removeTree(r.workspace),
 		removeTree(r.result),
+		r.confined.remove(),
 		removeTree(filepath.Join(r.dir, control.SpecFile)),
 		removeTree(filepath.Join(r.dir, control.TraceFile)),
 	} {
@@ -289,8 +291,15 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 	if workdir == "" {
 		workdir = r.workspace
 	}
-	env := environment(r.spec.Env, map[string]string{
-		process.Marker: r.spec.ExecutionID, "CLAUDEOPS_RESULT": r.result, "CLAUDEOPS_WORKSPACE": r.workspace})
+	own := map[string]string{process.Marker: r.spec.ExecutionID, "CLAUDEOPS_RESULT": r.result, "CLAUDEOPS_WORKSPACE": r.workspace}
+	env := environment(r.spec.Env, own)
+	if r.spec.Sandbox != nil {
+		var err error
+		if r.confined, err = newConfined(r.spec.Sandbox, r.dir, r.result); err != nil {
+			return nil, err
+		}
+		env = r.confined.environment(env)
+	}
 	inv := driver.Invocation{ExecutionID: r.spec.ExecutionID, Agent: r.spec.Agent, Argv: r.spec.Argv, Env: env, Workdir: workdir, Options: r.spec.Options, Prices: r.spec.Prices,
 		Settings: r.spec.Settings, StateDir: filepath.Join(filepath.Dir(filepath.Dir(r.dir)), sessionsDir)}
 	cmd, err := drv.Command(inv)
@@ -321,7 +330,13 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 	r.agent = drv.Open(inv, r.session)
 	r.idleLooked = int64(time.Since(r.began))
 	r.lastByte.Store(r.idleLooked)
-	r.child, err = startChild(program, cmd.Argv, cmd.Env, workdir, p, r.group, agentMask)
+	executed, argv := program, cmd.Argv
+	if r.confined != nil {
+		executed, argv, err = r.confined.command(program, argv, cmd.Env, workdir, r.workspace)
+	}
+	if err == nil {
+		r.child, err = startChild(executed, argv, cmd.Env, workdir, p, r.group, agentMask)
+	}
 	p.closeTheirs()
 	if err != nil {
 		p.closeOurs()
@@ -342,8 +357,11 @@ func (r *run) started(argv []string, workdir string) {
 	r.rec.record(func() {
 		r.rec.addLocked(&execution.Event{Type: execution.TypeStarted, AgentType: r.spec.Agent, Command: command,
 			Workdir: r.masker.String(workdir), PID: r.child.id.PID, Host: host})
-		for _, warning := range r.spec.Warnings {
+		for _, warning := range append(r.spec.Warnings, r.confined.warnings()...) {
 			r.rec.logLocked(time.Now().UnixMilli(), logline.Warn, logline.Agent, []byte(r.masker.String(warning)), false, nil)
+		}
+		if r.confined != nil {
+			r.rec.heard = r.confined.hear
 		}
 		r.agent.Started()
 	})
@@ -378,6 +396,8 @@ func (r *run) verdict(why *stop, status *syscall.WaitStatus) *execution.Event {
 		e.By, e.Reason = why.by, r.masker.String(why.words)
 	case why != nil:
 		outcome = why.outcome
+	case r.confined.failure() != "":
+		outcome = driver.Outcome{Failed: true, Reason: execution.ReasonSpawnFailed, Error: fmt.Sprintf("%v: %s", errNotStarted, r.confined.failure())}
 	case r.memory.ended(*status):
 		outcome = driver.Outcome{Failed: true, Reason: execution.ReasonOutOfMemory, Error: "the kernel ended it because the machine, or its memory limit, had no memory left"}
 	default:

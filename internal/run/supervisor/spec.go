@@ -17,7 +17,7 @@ func (s *Supervisor) newSpec(id string, d *agent.Definition, inv *agent.Invocati
 	return &control.Spec{
 		ExecutionID: id, Agent: d.Name, Driver: inv.Driver, Argv: inv.Argv, Env: inv.Env, Workdir: inv.Workdir,
 		Timeout: d.Timeout, IdleTimeout: d.IdleTimeout, StopSignal: d.Stop.Signal, StopGrace: grace,
-		Options: inv.Options, Settings: d.Settings, MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns, Warnings: inv.Warnings,
+		Sandbox: inv.Sandbox, Options: inv.Options, Settings: d.Settings, MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns, Warnings: inv.Warnings,
 		Budget: runBudget(d.Budget),
 		Prices: cmp.Or(s.options.Prices, pricing.InDataDir(s.options.DataDir)),
 	}

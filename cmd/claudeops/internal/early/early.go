@@ -1,4 +1,4 @@
-// Package early is where a process that is a runner becomes one: before the packages that only the
+// Package early is where a process that is a runner, or is to confine itself and become an agent, does so: before the packages that only the
 // server and the command line need are initialised. Go initialises packages in the order of their
 // import paths as their imports allow, so this one, which needs little more than the runner, comes
 // before the JSON Schema compiler and its like. That spares each runner 3 MB of memory of its own,
@@ -11,10 +11,14 @@ import (
 	"os"
 
 	"github.com/claudeops/claudeops/internal/run/runner"
+	"github.com/claudeops/claudeops/internal/run/sandbox"
 )
 
 func init() {
 	if len(os.Args) == 4 && os.Args[1] == "runner" {
 		os.Exit(runner.Main(os.Args[2], os.Args[3]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == sandbox.Command {
+		os.Exit(sandbox.Main(os.Args[2:]))
 	}
 }
