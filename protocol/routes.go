@@ -9,8 +9,12 @@ const PermPublic = "public"
 var RoutePermission = map[string][]string{
 	"GET /":             {PermPublic}, // the page itself: it holds nothing, and asks the API below
 	"GET /openapi.json": {PermPublic},
-	"GET /healthz":      {PermPublic},
-	"GET /readyz":       {PermPublic},
+
+	"GET /docs":           {PermPublic}, // the documentation, as in the source
+	"GET /docs/{page...}": {PermPublic},
+
+	"GET /healthz": {PermPublic},
+	"GET /readyz":  {PermPublic},
 
 	"GET /api/schemas/agent.json": {PermPublic}, // editors have no credential
 

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/claudeops/claudeops/docs"
 	"github.com/claudeops/claudeops/internal/host/space"
 	"github.com/claudeops/claudeops/internal/host/system"
 	"github.com/claudeops/claudeops/internal/record/datadir"
@@ -32,6 +33,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/serve/gateway"
+	"github.com/claudeops/claudeops/internal/serve/manual"
 	"github.com/claudeops/claudeops/internal/serve/mcp"
 	"github.com/claudeops/claudeops/internal/serve/notify"
 	"github.com/claudeops/claudeops/internal/trust/audit"
@@ -158,6 +160,13 @@ func (a *App) open() (err error) {
 		System: system.New(a.dir.Path()), Assets: c.Assets,
 		BasePath: c.BasePath, AllowedHosts: a.hosts(), AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
 		Limits: c.Limits, Heartbeat: c.Heartbeat, Log: a.log, Version: c.Version,
+		Manual: func(openapi func() []byte) http.Handler {
+			pages, err := manual.New(docs.Files, openapi)
+			if err != nil {
+				panic(err) // the program was built with a page that is none
+			}
+			return pages
+		},
 		MCP: func(api func(*http.Request, http.ResponseWriter, *http.Request)) http.Handler {
 			return mcp.Handler(api, c.Version, a.log)
 		},

@@ -68,6 +68,11 @@ func sessionOverMCP(api func(outer *http.Request, w http.ResponseWriter, inner *
 	})
 }
 
+// pathAsPage is documentation whose pages are their own paths.
+func pathAsPage(func() []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) })
+}
+
 // newDoor opens a door. change, if any, sets options; of what it leaves there are working ones.
 func newDoor(t testing.TB, change func(*Options)) *door {
 	t.Helper()
@@ -77,7 +82,7 @@ func newDoor(t testing.TB, change func(*Options)) *door {
 		t.Fatal(err)
 	}
 	d.supervisor, d.keeper = newBookkeeper(store), &constantKeeper{}
-	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Retention: d.keeper, Space: d.keeper, Notifier: &noNotifier{}, Assets: doorAssets, Version: "1.2.3", MCP: sessionOverMCP}
+	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Retention: d.keeper, Space: d.keeper, Notifier: &noNotifier{}, Assets: doorAssets, Version: "1.2.3", MCP: sessionOverMCP, Manual: pathAsPage}
 	if change != nil {
 		change(&opts)
 	}

@@ -117,6 +117,8 @@ type Options struct {
 	Log *slog.Logger
 	// MCP makes the handler of /mcp, which calls the REST API through what it is given. Nil: there is none.
 	MCP func(api func(outer *http.Request, w http.ResponseWriter, inner *http.Request)) http.Handler
+	// Manual makes the handler of the pages below /docs/, which is given the OpenAPI document. Nil: there are none.
+	Manual func(openapi func() []byte) http.Handler
 	// Version is what the server calls itself. Empty: "dev".
 	Version string
 }
@@ -231,12 +233,29 @@ func (g *Gateway) registerRoutes() {
 		g.route(pattern, handler)
 	}
 	g.describeLive()
-	document := g.document()
+	var document []byte
+	g.registerManual(func() []byte { return document })
+	document = g.document()
 	g.route("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")
 		_, _ = w.Write(document)
 	})
 	g.route("GET /", g.page.ServeHTTP)
+}
+
+// registerManual serves the documentation, which is no secret.
+func (g *Gateway) registerManual(openapi func() []byte) {
+	if g.opts.Manual == nil {
+		return
+	}
+	pages := http.StripPrefix("/docs/", g.opts.Manual(openapi))
+	g.route("GET /docs/{page...}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", pagePolicy)
+		pages.ServeHTTP(w, r)
+	})
+	g.route("GET /docs", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, g.opts.BasePath+"/docs/", http.StatusPermanentRedirect)
+	})
 }
 
 // How long a request that is no stream may take to come in, and its answer to go out.

@@ -57,6 +57,8 @@ func examples(id string) map[string][3]string {
 		"GET /api/notifications":           {"GET", "/api/notifications", ""},
 		"PUT /api/notifications":           {"PUT", "/api/notifications", `{"channels":{},"rules":[]}`},
 		"POST /api/notifications/test":     {"POST", "/api/notifications/test", `{"channel":"x"}`},
+		"GET /docs":                        {"GET", "/docs", ""},
+		"GET /docs/{page...}":              {"GET", "/docs/protocol", ""},
 		"POST /mcp":                        {"POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"ping"}`},
 	}
 }
