@@ -154,6 +154,39 @@ func (c *Client) pin(ctx context.Context, method, executionID string) (record pr
 	return record, nil
 }
 
+// CancelFilter says which executions to stop. The zero CancelFilter is all of them.
+type CancelFilter struct {
+	AgentType string
+	Tags      []string // all of these
+}
+
+// CancelAll asks for all executions to be stopped that pass the filter and have not ended, those that
+// wait first. It gives their ids, and the ids of those whose end could not be stored.
+func (c *Client) CancelAll(ctx context.Context, filter CancelFilter, reason string) (ids, failed []string, err error) {
+	body, err := json.Marshal(struct {
+		All       bool     `json:"all,omitempty"`
+		AgentType string   `json:"agentType,omitempty"`
+		Tags      []string `json:"tags,omitempty"`
+		Reason    string   `json:"reason,omitempty"`
+	}{filter.AgentType == "" && len(filter.Tags) == 0, filter.AgentType, filter.Tags, reason})
+	if err != nil {
+		return nil, nil, err
+	}
+	answer, err := c.request(ctx, http.MethodPost, "api/executions/cancel", nil, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	var done struct {
+		Executions []string `json:"executions"`
+		Failed     []string `json:"failed"`
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&done); err != nil {
+		return nil, nil, fmt.Errorf("read which executions are stopped: %w", err)
+	}
+	return done.Executions, done.Failed, nil
+}
+
 // Create is Execute without a live connection. It gives the new execution's record.
 func (c *Client) Create(ctx context.Context, agent string, config any, options ...ExecuteOption) (protocol.Record, error) {
 	m, err := executeRequest(agent, config, options)

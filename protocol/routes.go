@@ -36,6 +36,7 @@ var RoutePermission = map[string][]string{
 	"POST /api/executions":             {PermExecute},
 	"GET /api/executions/{id}":         {PermRead},
 	"POST /api/executions/{id}/cancel": {PermCancel},
+	"POST /api/executions/cancel":      {PermCancel},
 	"PUT /api/executions/{id}/pin":     {PermCancel}, // as a cancellation, it decides about executions of others
 	"DELETE /api/executions/{id}/pin":  {PermCancel},
 	"GET /api/executions/{id}/events":  {PermRead},

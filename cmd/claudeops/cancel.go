@@ -17,22 +17,42 @@ import (
 type cancelFlags struct {
 	reason string
 	noWait bool
+
+	all   bool
+	agent string
+	tags  []string
 }
+
+// many reports whether executions are chosen by what they are, not by their ids.
+func (f *cancelFlags) many() bool { return f.all || f.agent != "" || len(f.tags) > 0 }
 
 func (c *command) cancelCommand() *cobra.Command {
 	f := &cancelFlags{}
 	cmd := &cobra.Command{
-		Use:   "cancel ID…",
+		Use:   "cancel ID… | --all | --agent NAME | --tag TAG",
 		Short: "Stop executions, and say when nothing of them runs any more",
 		Long: `Stops executions: the agent is asked to end, and after its grace everything of it is killed. Waits
 until nothing of them runs any more, and says so. The beginning of an id is enough where it names
-one execution alone; last is the newest.`,
-		Args:              cobra.MinimumNArgs(1),
+one execution alone; last is the newest.
+
+With --all every execution is stopped, with --agent or --tag those of an agent or with a tag. What
+waits is taken out of the queue first.`,
+		Example: "  claudeops cancel last --reason \"wrong branch\"\n  claudeops cancel --agent nightly\n  claudeops cancel --all",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.many() {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.MinimumNArgs(1)(cmd, args)
+		},
 		ValidArgsFunction: c.completeID(-1, execution.Queued, execution.Running, execution.Cancelling),
 		RunE:              func(cmd *cobra.Command, args []string) error { return c.cancel(cmd.Context(), args, f) },
 	}
 	cmd.Flags().StringVar(&f.reason, "reason", "", "`why`, for the record")
 	cmd.Flags().BoolVar(&f.noWait, "no-wait", false, "do not wait for the end")
+	cmd.Flags().BoolVar(&f.all, "all", false, "every execution that has not ended")
+	cmd.Flags().StringVar(&f.agent, "agent", "", "every execution of this `agent` that has not ended")
+	cmd.Flags().StringSliceVar(&f.tags, "tag", nil, "every execution with this `tag` that has not ended (repeatable: with all of them)")
+	_ = cmd.RegisterFlagCompletionFunc("agent", c.completeAgent)
 	return cmd
 }
 
@@ -40,6 +60,9 @@ func (c *command) cancel(ctx context.Context, args []string, f *cancelFlags) err
 	cl, err := c.connectToStop(ctx)
 	if err != nil {
 		return err
+	}
+	if f.many() {
+		return c.cancelMany(ctx, cl, f)
 	}
 	type outcome struct {
 		record protocol.Record
@@ -111,6 +134,38 @@ func (c *command) cancelOne(ctx context.Context, cl *client.Client, arg string, 
 	return record, before, err
 }
 
+// cancelMany stops all executions that the flags choose.
+func (c *command) cancelMany(ctx context.Context, cl *client.Client, f *cancelFlags) error {
+	ids, failed, err := cl.CancelAll(ctx, client.CancelFilter{AgentType: f.agent, Tags: f.tags}, f.reason)
+	if err != nil {
+		return err
+	}
+	if len(ids) == 0 && len(failed) == 0 && !c.json {
+		_, err := fmt.Fprintln(c.stdout, "nothing to stop")
+		return err
+	}
+	for _, id := range ids {
+		ask := cl.Wait
+		if f.noWait {
+			ask = cl.Get
+		}
+		record, err := ask(ctx, id)
+		if err != nil {
+			return fmt.Errorf("cancel %s: %w", id, err)
+		}
+		if err := c.tellCancelled(record, execution.Running); err != nil {
+			return err
+		}
+	}
+	for _, id := range failed {
+		c.complain(fmt.Errorf("cancel %s: its end could not be stored, and it still waits; the server's log says why", id))
+	}
+	if len(failed) > 0 {
+		return &exitError{code: exitFailure}
+	}
+	return nil
+}
+
 func (c *command) tellCancelled(record protocol.Record, before execution.Status) error {
 	if c.json {
 		return newLines(c.stdout).object(status(record))
@@ -128,7 +183,7 @@ func outcomeText(record protocol.Record, before execution.Status) string {
 	switch {
 	case before.Terminal():
 		return "had ended already (" + string(record.Status) + ")"
-	case record.Status == execution.Cancelled && before == execution.Queued && record.StartedAt == nil:
+	case record.Status == execution.Cancelled && record.StartedAt == nil:
 		return "taken out of the queue"
 	case record.Status == execution.Cancelled:
 		return "stopped" + reaped

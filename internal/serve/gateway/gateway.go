@@ -221,6 +221,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerRetention()
 	g.registerNotifications()
 	g.registerCosts()
+	g.registerCancelMany()
 	g.registerBudgets()
 	g.registerMCP()
 	for pattern, handler := range g.liveRoutes() {

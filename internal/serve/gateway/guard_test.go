@@ -47,6 +47,7 @@ func examples(id string) map[string][3]string {
 		"GET /api/retention":               {"GET", "/api/retention", ""},
 		"POST /api/retention":              {"POST", "/api/retention", ""},
 		"GET /api/costs":                   {"GET", "/api/costs", ""},
+		"POST /api/executions/cancel":      {"POST", "/api/executions/cancel", `{"all":true}`},
 		"GET /api/budgets":                 {"GET", "/api/budgets", ""},
 		"PUT /api/budgets":                 {"PUT", "/api/budgets", `{"perDay":5}`},
 		"GET /api/system":                  {"GET", "/api/system", ""},

@@ -139,6 +139,8 @@ func TestOpenAPI_answers_are_as_described(t *testing.T) {
 		{"GET /api/retention", "/api/retention?limit=few", "", "default", "application/problem+json", 400},
 		{"POST /api/retention", "/api/retention", "", "200", "application/json", 200},
 		{"GET /api/costs", "/api/costs", "", "200", "application/json", 200},
+		{"POST /api/executions/cancel", "/api/executions/cancel", `{"agentType": "echo"}`, "202", "application/json", 202},
+		{"POST /api/executions/cancel", "/api/executions/cancel", `{}`, "default", "application/problem+json", 400},
 		{"GET /api/budgets", "/api/budgets", "", "200", "application/json", 200},
 		{"PUT /api/budgets", "/api/budgets", `{"perDay": 5}`, "200", "application/json", 200},
 	} {

@@ -98,10 +98,10 @@ func (g *Gateway) registerExecutions() {
 		OperationID: "get-execution", Method: http.MethodGet, Path: "/api/executions/{id}", Tags: tags,
 		Summary: "How an execution stands",
 	}, func(ctx context.Context, in *executionPath) (*recordAnswer, error) {
-		if err := execution.ValidateID(in.ID); err != nil {
-			return nil, badField("id", "%s", err)
+		rec, err := g.execution(ctx, in.ID)
+		if err == nil {
+			rec, err = g.opts.Supervisor.Describe(ctx, in.ID)
 		}
-		rec, err := g.opts.Supervisor.Describe(ctx, in.ID)
 		return &recordAnswer{recordBody{Record: rec}}, err
 	})
 	operation(g, huma.Operation{
