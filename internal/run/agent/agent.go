@@ -37,6 +37,7 @@ type Definition struct {
 	Title       string // Name when the file gives none
 	Description string
 	Tags        []string // of each of its executions
+	Schedules   []Schedule
 
 	Kind string // of package kinds: which one of their keys the definition has
 	Runs any    // that key's value, {{parameter}} in it: see kind.Kind
@@ -108,6 +109,7 @@ type view struct {
 	Title         string          `json:"title"`
 	Description   string          `json:"description,omitempty"`
 	Tags          []string        `json:"tags,omitempty"`
+	Schedule      []scheduleView  `json:"schedule,omitempty"`
 	Driver        string          `json:"driver"`
 	DriverTitle   string          `json:"driverTitle"`
 	Runs          []kind.Row      `json:"runs"`
@@ -164,7 +166,7 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	v := view{
-		Name: d.Name, Title: d.Title, Description: d.Description, Tags: d.Tags, Driver: d.Kind, DriverTitle: d.kind.Title,
+		Name: d.Name, Title: d.Title, Description: d.Description, Tags: d.Tags, Schedule: d.scheduleViews(), Driver: d.Kind, DriverTitle: d.kind.Title,
 		Parameters: d.Parameters,
 		Workdir:    d.Workdir, TimeoutMs: d.Timeout.Milliseconds(), IdleTimeoutMs: d.IdleTimeout.Milliseconds(),
 		Stop:        stopView{Signal: d.Stop.Signal, GraceMs: d.Stop.Grace.Milliseconds()},

@@ -38,6 +38,7 @@ func fields() []field {
 	}
 	return append(list, []field{
 		{"tags", (*parser).readTags},
+		{"schedule", (*parser).readSchedule},
 		{"parameters", func(p *parser, n *yaml.Node) { p.parameters = n }},
 		{"env", (*parser).readEnv},
 		{"workdir", (*parser).readWorkdir},
@@ -168,6 +169,7 @@ func (p *parser) definition(root *yaml.Node) {
 	}
 	p.readParameters()
 	p.checkPlaces()
+	p.checkSchedules()
 }
 
 func didYouMean(wrong string, known []string) string {

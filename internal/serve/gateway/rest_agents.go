@@ -35,6 +35,7 @@ type AgentView struct {
 	Title         string          `json:"title"`
 	Description   string          `json:"description,omitempty"`
 	Tags          []string        `json:"tags,omitempty" doc:"Of each of its executions."`
+	Schedule      []AgentSchedule `json:"schedule,omitempty" doc:"When it is started without a hand."`
 	Driver        string          `json:"driver" doc:"The kind of agent, as command or claude: the key of the definition that says what is run. The answer has that key beside these, secrets masked."`
 	DriverTitle   string          `json:"driverTitle" doc:"The kind for people, as Claude Code."`
 	Runs          []kind.Row      `json:"runs" nullable:"false" doc:"What is run, for people. Secrets masked."`
@@ -57,6 +58,17 @@ type AgentView struct {
 	ExitGraceMs       int64  `json:"exitGraceMs,omitempty" doc:"From an agent's result to its end; 0: the default, a minute."`
 	OnLimit           string `json:"onLimit,omitempty" enum:"continue,fail" doc:"What follows when the usage limit of the agent's account is met; absent: continue."`
 	File              string `json:"file,omitempty" doc:"Where it was read; none for what is built in."`
+}
+
+// AgentSchedule is one schedule of a definition.
+type AgentSchedule struct {
+	Cron       string          `json:"cron"`
+	Timezone   string          `json:"timezone"`
+	JitterMs   int64           `json:"jitterMs,omitempty" doc:"A run begins up to so much after its due time."`
+	Missed     string          `json:"missed" enum:"skip,latest,all"`
+	Overlap    string          `json:"overlap" enum:"skip,queue,replace"`
+	Parameters json.RawMessage `json:"parameters,omitempty" doc:"Secrets masked."`
+	Enabled    bool            `json:"enabled"`
 }
 
 // AgentStop is how an agent is asked to end.
