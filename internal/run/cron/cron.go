@@ -122,6 +122,13 @@ func (e Expression) Next(t time.Time, zone *time.Location) time.Time {
 	}
 	// The clock's face runs ahead of t by no more than a shift of the zone, so begin before it.
 	const widest = 26 * time.Hour // Samoa left a whole day out
+	if begin, end := t.In(zone).ZoneBounds(); begin.IsZero() || t.Sub(begin) > widest {
+		// Far from any shift the face and the time go together.
+		face := e.fields.Next(onFace(t.In(zone)))
+		if at := withOffsetAt(face, t, zone); !face.IsZero() && (end.IsZero() || at.Before(end.Add(-widest))) {
+			return at
+		}
+	}
 	face := onFace(t.In(zone)).Add(-widest)
 	var best time.Time
 	for {
