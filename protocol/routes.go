@@ -54,6 +54,13 @@ var RoutePermission = map[string][]string{
 	"PUT /api/notifications":       {PermAdmin},
 	"POST /api/notifications/test": {PermAdmin},
 
+	"GET /api/schedules":                     {PermExecute, PermRead},
+	"GET /api/schedules/occurrences":         {PermExecute, PermRead},
+	"GET /api/schedules/preview":             {PermExecute, PermRead},
+	"POST /api/schedules/{agent}/{n}/pause":  {PermExecute}, // who may start an agent may keep it from being started
+	"POST /api/schedules/{agent}/{n}/resume": {PermExecute},
+	"POST /api/schedules/{agent}/{n}/run":    {PermExecute},
+
 	// The live transports: what a message needs stands in MessagePermission. The WebSocket may be
 	// opened without a credential, which then must come as the first message.
 	"GET /api/ws":        {PermPublic},

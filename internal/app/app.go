@@ -31,6 +31,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/agent"
 	"github.com/claudeops/claudeops/internal/run/pricing"
 	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/internal/run/schedule"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/serve/gateway"
 	"github.com/claudeops/claudeops/internal/serve/manual"
@@ -54,6 +55,7 @@ type App struct {
 	store      *journal.Files
 	index      *index.Index
 	supervisor *supervisor.Supervisor
+	schedules  *schedule.Scheduler
 	keeper     *retention.Keeper
 	notifier   *notify.Notifier
 	space      *space.Watcher
@@ -61,7 +63,9 @@ type App struct {
 	sealer     *sealer.Sealer // nil when nothing is to be sealed
 	gateway    *gateway.Gateway
 	gate       *gate
-	server     *http.Server
+
+	endsScheduled func() // has the supervisor tell of no more ends
+	server        *http.Server
 
 	closing sync.Once
 	closed  error
@@ -144,6 +148,9 @@ func (a *App) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.openSchedules(); err != nil {
+		return err
+	}
 	if err := a.openKeeper(); err != nil {
 		return err
 	}
@@ -155,7 +162,7 @@ func (a *App) open() (err error) {
 	a.gateway, err = gateway.New(gateway.Options{
 		Search:    search.New(a.store),
 		Sealer:    a.sealed(),
-		Retention: a.keeper, Space: a.space, Notifier: a.notifier,
+		Retention: a.keeper, Schedules: a.schedules, Space: a.space, Notifier: a.notifier,
 		Supervisor: a.supervisor, Store: a.store, Catalogue: a.catalogue, Auth: a.auth, Audit: a.audit,
 		System: system.New(a.dir.Path()), Assets: c.Assets,
 		BasePath: c.BasePath, AllowedHosts: a.hosts(), AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,
@@ -323,6 +330,7 @@ func (a *App) start(ctx context.Context, ready func()) error {
 	if err := a.supervisor.Start(ctx); err != nil {
 		return err
 	}
+	a.startSchedules()
 	if err := a.startKeeper(); err != nil {
 		return err
 	}
@@ -376,6 +384,9 @@ func (a *App) close(ctx context.Context) error {
 	}
 	if a.unnoted != nil {
 		a.unnoted()
+	}
+	if a.schedules != nil {
+		errs = append(errs, a.stopSchedules())
 	}
 	if a.keeper != nil {
 		errs = append(errs, a.keeper.Stop(ctx))

@@ -90,6 +90,7 @@ type Options struct {
 	System     SystemSampler
 	Search     searcher
 	Retention  Retention
+	Schedules  Schedules
 	Notifier   Notifier // nil: nobody is told of anything
 	Space      Space    // nil: nobody watches how full the disk is
 
@@ -179,7 +180,7 @@ func (o *Options) complete() error {
 	for name, absent := range map[string]bool{
 		"Supervisor": o.Supervisor == nil, "Store": o.Store == nil, "Catalogue": o.Catalogue == nil, "Auth": o.Auth == nil,
 		"Audit": o.Audit == nil, "System": o.System == nil, "Search": o.Search == nil,
-		"Retention": o.Retention == nil,
+		"Retention": o.Retention == nil, "Schedules": o.Schedules == nil,
 	} {
 		if absent {
 			return fmt.Errorf("option %s is missing", name)
@@ -219,6 +220,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerStreams()
 	g.registerSearch()
 	g.registerRetention()
+	g.registerSchedules()
 	g.registerNotifications()
 	g.registerCosts()
 	g.registerCancelMany()

@@ -61,6 +61,13 @@ func examples(id string) map[string][3]string {
 		"GET /docs":                        {"GET", "/docs", ""},
 		"GET /docs/{page...}":              {"GET", "/docs/protocol", ""},
 		"POST /mcp":                        {"POST", "/mcp", `{"jsonrpc":"2.0","id":1,"method":"ping"}`},
+
+		"GET /api/schedules":                     {"GET", "/api/schedules", ""},
+		"GET /api/schedules/occurrences":         {"GET", "/api/schedules/occurrences", ""},
+		"GET /api/schedules/preview":             {"GET", "/api/schedules/preview?cron=@daily", ""},
+		"POST /api/schedules/{agent}/{n}/pause":  {"POST", "/api/schedules/echo/0/pause", ""},
+		"POST /api/schedules/{agent}/{n}/resume": {"POST", "/api/schedules/echo/0/resume", ""},
+		"POST /api/schedules/{agent}/{n}/run":    {"POST", "/api/schedules/echo/0/run", ""},
 	}
 }
 

@@ -324,7 +324,7 @@ func newDoor(t *testing.T, change func(o *gateway.Options)) *door {
 		t.Fatal(err)
 	}
 	o := gateway.Options{
-		Supervisor: w, Store: store, Catalogue: noAgents{}, Auth: authenticator, Audit: log, System: w, Search: w, Retention: w,
+		Supervisor: w, Store: store, Catalogue: noAgents{}, Auth: authenticator, Audit: log, System: w, Search: w, Retention: w, Schedules: noSchedules{},
 	}
 	if change != nil {
 		change(&o)
