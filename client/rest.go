@@ -196,8 +196,9 @@ func (c *Client) Create(ctx context.Context, agent string, config any, options .
 	body, err := json.Marshal(struct {
 		AgentType      string          `json:"agentType"`
 		Config         json.RawMessage `json:"config,omitempty"`
+		Tags           []string        `json:"tags,omitempty"`
 		IdempotencyKey string          `json:"idempotencyKey"`
-	}{m.AgentType, m.Config, m.IdempotencyKey})
+	}{m.AgentType, m.Config, m.Tags, m.IdempotencyKey})
 	if err != nil {
 		return protocol.Record{}, err
 	}

@@ -124,7 +124,7 @@ a signal ended it, 130 when it was cancelled, and 1 when it failed without any o
 		c.serveCommand(), c.openCommand(), c.tokenCommand(), c.keysCommand(),
 		c.runCommand(), c.rerunCommand(), c.waitCommand(), c.cancelCommand(),
 		c.psCommand(), c.showCommand(), c.logsCommand(), c.grepCommand(), c.topCommand(),
-		c.agentsCommand(), c.validateCommand(), c.notifyCommand(), c.initCommand(),
+		c.agentsCommand(), c.schedulesCommand(), c.validateCommand(), c.notifyCommand(), c.initCommand(),
 		c.doctorCommand(), c.serviceCommand(),
 		c.costsCommand(), c.budgetsCommand(), c.pricesCommand(),
 		c.pinCommand(), c.unpinCommand(), c.pruneCommand(),
