@@ -179,6 +179,8 @@ func (c *command) verifyAll(ctx context.Context, dir string, ids []string, compa
 		tell(verify.Damage{File: path, Problem: "there is no index; claudeops reindex makes it, or the next server"})
 	case errors.Is(err, index.ErrDamaged):
 		tell(verify.Damage{File: path, Problem: err.Error() + "; claudeops reindex makes it anew"})
+	case errors.Is(err, index.ErrVersion):
+		// No damage: the next server, or claudeops reindex, makes it anew from the journals.
 	case err != nil:
 		return err
 	}

@@ -21,7 +21,8 @@ type Difference struct {
 
 // Compare reads the index at path beside whoever uses it, and tells each execution that it does not
 // know as its journal has it. Of executions that have not ended only that they are known: their
-// records move. It changes nothing. fs.ErrNotExist when there is no index.
+// records move. It changes nothing. fs.ErrNotExist when there is no index; ErrVersion when it is one
+// of another version, which the next server makes anew.
 func Compare(ctx context.Context, store journal.Store, path string, differs func(Difference)) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("compare the index with the journals: %w", err)
@@ -41,7 +42,17 @@ func Compare(ctx context.Context, store journal.Store, path string, differs func
 	return nil
 }
 
+// ErrVersion tells that an index is of another version than this program writes.
+var ErrVersion = errors.New("the index is of another version")
+
 func compare(ctx context.Context, store journal.Store, f *file, differs func(Difference)) error {
+	var version int
+	if err := f.read.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
+		return err
+	}
+	if version != schemaVersion {
+		return fmt.Errorf("%w: it has version %d, this program writes version %d", ErrVersion, version, schemaVersion)
+	}
 	var verdict string
 	if err := f.read.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
 		return err
