@@ -72,7 +72,9 @@ type Request struct {
 
 	RequestID string `json:"requestId,omitempty"`
 	Decision  string `json:"decision,omitempty"` // "allow" or "deny"
-	Text      string `json:"text,omitempty"`
+	Scope     string `json:"scope,omitempty"`    // "once" (default) or "run": the same use of the tool is not asked for again
+	Text      string `json:"text,omitempty"`     // for the agent's stdin; a newline is added where it does not end with one
+	EOF       bool   `json:"eof,omitempty"`      // ends the agent's stdin, after the text
 
 	Since *Seq `json:"since,omitempty"`
 	Tail  *Seq `json:"tail,omitempty"`

@@ -37,6 +37,7 @@ var RoutePermission = map[string][]string{
 	"GET /api/executions/{id}":         {PermRead},
 	"POST /api/executions/{id}/cancel": {PermCancel},
 	"POST /api/executions/cancel":      {PermCancel},
+	"POST /api/executions/{id}/input":  {PermInput},
 	"PUT /api/executions/{id}/pin":     {PermCancel}, // as a cancellation, it decides about executions of others
 	"DELETE /api/executions/{id}/pin":  {PermCancel},
 	"GET /api/executions/{id}/events":  {PermRead},

@@ -33,7 +33,7 @@ var RequestSpecs = []Spec{
 	{TypeExecute, "Starts an agent. Answered by ack with executionId, then its events from seq 1.", []string{"agentType"}, []string{"config", "tags", "idempotencyKey", "subscribe", "onDisconnect"}},
 	{TypeCancel, "Stops an execution. The outcome is the event execution:cancelled.", []string{"executionId"}, []string{"reason"}},
 	{TypeStatus, "Asks for an execution's record. Answered by execution:status.", []string{"executionId"}, nil},
-	{TypeInput, "Answers an approval, or sends text to the agent.", []string{"executionId"}, []string{"requestId", "decision", "text"}},
+	{TypeInput, "Answers an approval, or sends text to the agent.", []string{"executionId"}, []string{"requestId", "decision", "scope", "text", "eof"}},
 	{TypeLogsSubscribe, "Follows an execution's events after since (default 0), or from the last tail events. Answered by logs:subscribed, then events.", []string{"executionId"}, []string{"since", "tail"}},
 	{TypeLogsUnsubscribe, "Ends a logs subscription.", []string{"executionId"}, nil},
 	{TypeExecutionsSubscribe, "Follows the lifecycle events of every execution one may read. Answered by executions:snapshot.", nil, []string{"agentType", "status"}},

@@ -51,6 +51,7 @@ type Definition struct {
 	Timeout     time.Duration // of the whole run; 0 none
 	IdleTimeout time.Duration // without output; 0 none
 	Stop        Stop
+	Runtime
 	Concurrency int   // runs at a time; 0 as many as the server allows
 	MaxOutput   int64 // bytes; 0 no limit
 	Budget      Budget
@@ -83,6 +84,14 @@ func (d *Definition) Free() bool { return d.kind.Free }
 type Stop struct {
 	Signal string        // "SIGTERM"
 	Grace  time.Duration // 0: killed at once after the signal
+	ToMain bool          // the signal goes to the main process only, not to all of its tree
+}
+
+func (s Stop) to() string {
+	if s.ToMain {
+		return "main"
+	}
+	return "tree"
 }
 
 // Budget is what runs may cost. nil is no limit.
@@ -119,11 +128,12 @@ type view struct {
 	TimeoutMs     int64           `json:"timeoutMs,omitempty"`
 	IdleTimeoutMs int64           `json:"idleTimeoutMs,omitempty"`
 	Stop          stopView        `json:"stop"`
-	Concurrency   int             `json:"concurrency,omitempty"`
-	MaxOutput     int64           `json:"maxOutput,omitempty"`
-	Budget        *budgetView     `json:"budget,omitempty"`
-	Retention     *retentionView  `json:"retention,omitempty"`
-	Sandbox       *sandbox.Policy `json:"sandbox,omitempty"`
+	runtimeView
+	Concurrency int             `json:"concurrency,omitempty"`
+	MaxOutput   int64           `json:"maxOutput,omitempty"`
+	Budget      *budgetView     `json:"budget,omitempty"`
+	Retention   *retentionView  `json:"retention,omitempty"`
+	Sandbox     *sandbox.Policy `json:"sandbox,omitempty"`
 
 	ApprovalRules     []driver.ApprovalRule `json:"approvalRules,omitempty"`
 	ApprovalTimeoutMs int64                 `json:"approvalTimeoutMs,omitempty"`
@@ -136,6 +146,7 @@ type view struct {
 type stopView struct {
 	Signal  string `json:"signal"`
 	GraceMs int64  `json:"graceMs"`
+	To      string `json:"to"`
 }
 
 type budgetView struct {
@@ -169,7 +180,7 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 		Name: d.Name, Title: d.Title, Description: d.Description, Tags: d.Tags, Schedule: d.scheduleViews(), Driver: d.Kind, DriverTitle: d.kind.Title,
 		Parameters: d.Parameters,
 		Workdir:    d.Workdir, TimeoutMs: d.Timeout.Milliseconds(), IdleTimeoutMs: d.IdleTimeout.Milliseconds(),
-		Stop:        stopView{Signal: d.Stop.Signal, GraceMs: d.Stop.Grace.Milliseconds()},
+		Stop: stopView{Signal: d.Stop.Signal, GraceMs: d.Stop.Grace.Milliseconds(), To: d.Stop.to()}, runtimeView: d.Runtime.view(),
 		Concurrency: d.Concurrency, MaxOutput: d.MaxOutput, Retention: d.Retention.view(), Sandbox: d.Sandbox, File: d.File,
 		ApprovalRules: d.Settings.ApprovalRules, ApprovalTimeoutMs: d.Settings.ApprovalTimeout.Milliseconds(), ExitGraceMs: d.Settings.ExitGrace.Milliseconds(), OnLimit: d.OnLimit,
 	}

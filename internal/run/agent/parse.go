@@ -44,7 +44,11 @@ func fields() []field {
 		{"workdir", (*parser).readWorkdir},
 		{"timeout", func(p *parser, n *yaml.Node) { p.def.Timeout, _ = p.duration(n, "timeout") }},
 		{"idleTimeout", func(p *parser, n *yaml.Node) { p.def.IdleTimeout, _ = p.duration(n, "idleTimeout") }},
+		{"output", (*parser).readOutput},
+		{"commands", (*parser).readCommands},
+		{"stdin", (*parser).readStdin},
 		{"stop", (*parser).readStop},
+		{"limits", (*parser).readLimits},
 		{"concurrency", (*parser).readConcurrency},
 		{"maxOutput", (*parser).readMaxOutput},
 		{"budget", (*parser).readBudget},
@@ -232,36 +236,6 @@ func (p *parser) readWorkdir(n *yaml.Node) {
 	p.def.Workdir, p.def.workdir = dir, t
 }
 
-// signals are those that a definition may name to end an agent.
-var signals = []string{"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGKILL"}
-
-func (p *parser) readStop(n *yaml.Node) {
-	for _, m := range p.members(n, "stop") {
-		switch m.key {
-		case "signal":
-			text, ok := p.text(m.value, "stop.signal")
-			if !ok {
-				continue
-			}
-			name := strings.ToUpper(text)
-			if !strings.HasPrefix(name, "SIG") {
-				name = "SIG" + name
-			}
-			if !slices.Contains(signals, name) {
-				p.fail(m.value, "stop.signal", "%q is not a signal to stop with; use one of %s", clip(text), strings.Join(signals, ", "))
-				continue
-			}
-			p.def.Stop.Signal = name
-		case "grace":
-			if grace, ok := p.duration(m.value, "stop.grace"); ok {
-				p.def.Stop.Grace = grace
-			}
-		default:
-			p.fail(m.keyNode, "stop."+m.key, "unknown field%s; stop has signal and grace", didYouMean(m.key, []string{"signal", "grace"}))
-		}
-	}
-}
-
 func (p *parser) readConcurrency(n *yaml.Node) {
 	r := p.resolve(n)
 	var count int
@@ -277,18 +251,7 @@ func (p *parser) readConcurrency(n *yaml.Node) {
 }
 
 func (p *parser) readMaxOutput(n *yaml.Node) {
-	r := p.resolve(n)
-	if r.Kind != yaml.ScalarNode || (r.ShortTag() != "!!int" && r.ShortTag() != "!!str") {
-		p.fail(n, "maxOutput", "must be a size, like 1GiB, 512MB or a number of bytes, this is %s", kindName(r))
-		return
-	}
-	size, err := parseSize(r.Value)
-	switch {
-	case err != nil:
-		p.fail(n, "maxOutput", "%v", err)
-	case size == 0:
-		p.fail(n, "maxOutput", "must be more than 0; leave it out for no limit")
-	default:
+	if size, ok := p.size(n, "maxOutput", "1GiB, 512MB"); ok {
 		p.def.MaxOutput = size
 	}
 }

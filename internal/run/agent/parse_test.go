@@ -379,8 +379,59 @@ timeout: 1m
 	}
 	want := `{"name":"view","title":"view","driver":"command","driverTitle":"Command","runs":[{"label":"Command","text":"curl -H 'Authorization: ••••••' 'x=••••••'"}],` +
 		`"parameters":{"type":"object","properties":{"z":{"type":"string"},"a":{"type":"string"},"m":{"type":"string"}},"additionalProperties":false},` +
-		`"env":["API_TOKEN","PLAIN"],"timeoutMs":60000,"stop":{"signal":"SIGTERM","graceMs":10000},"file":"test.yaml","command":["curl","-H","Authorization: ••••••","x=••••••"]}`
+		`"env":["API_TOKEN","PLAIN"],"timeoutMs":60000,"stop":{"signal":"SIGTERM","graceMs":10000,"to":"tree"},"file":"test.yaml","command":["curl","-H","Authorization: ••••••","x=••••••"]}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestParse_runtime: how a process is run, and what is wrong with it.
+func TestParse_runtime(t *testing.T) {
+	t.Parallel()
+	const head = "name: a\nshell: x\n"
+	d, problems := Parse("a.yaml", []byte(head+"output: merged\ncommands: false\nstdin: open\nstop: {signal: int, grace: 0, to: main}\nlimits: {memory: 2GiB, pids: 512, cpu: 1.5, nice: 10}\n"))
+	if len(problems) > 0 {
+		t.Fatalf("%v", problems)
+	}
+	want := Runtime{MergeOutput: true, PlainLines: true, OpenStdin: true, Limits: Limits{Memory: 2 << 30, PIDs: 512, CPU: 1.5, Nice: 10}}
+	if d.Runtime != want || d.Stop != (Stop{Signal: "SIGINT", ToMain: true}) {
+		t.Errorf("%+v, %+v", d.Runtime, d.Stop)
+	}
+	if d, problems := Parse("a.yaml", []byte(head+"output: separate\ncommands: true\nstdin: closed\nstop: {to: tree}\nlimits: {}\n")); len(problems) > 0 || d.Runtime != (Runtime{}) || d.Stop != DefaultStop {
+		t.Errorf("the usual, written out: %+v, %v", d, problems)
+	}
+	for source, says := range map[string]string{
+		"output: both":             `output can't be "both"; it is merged or separate`,
+		"output: merge":            "did you mean merged?",
+		"output: [merged]":         "must be merged or separate",
+		"commands: maybe":          "must be true",
+		"commands: \"false\"":      "must be true",
+		"stdin: opened":            "did you mean open?",
+		"stop: {to: all}":          "it is main or tree",
+		"stop: {from: main}":       "stop has signal, grace and to",
+		"limits: {memory: 0}":      "must be more than 0",
+		"limits: {memory: lots}":   "limits.memory",
+		"limits: {pids: 0}":        "must be from 1 to",
+		"limits: {pids: 1.5}":      "must be a whole number",
+		"limits: {cpu: 0}":         "must be 0.01 processors or more",
+		"limits: {cpu: .nan}":      "must be 0.01 processors or more",
+		"limits: {cpu: two}":       "must be a number of processors",
+		"limits: {nice: 40}":       "must be from -39 to 39",
+		"limits: {ram: 1GiB}":      "limits has memory, pids, cpu and nice",
+		"limits: 2GiB":             "limits",
+		"stdin: {{x}}":             "stdin",
+		"limits: {memory: 1.5GiB,": "YAML",
+	} {
+		_, problems := Parse("a.yaml", []byte(head+source+"\n"))
+		found := false
+		for _, p := range problems {
+			found = found || strings.Contains(p.Field+" "+p.Message, says)
+			if p.Line == 0 && says != "YAML" {
+				t.Errorf("%s: no line in %+v", source, p)
+			}
+		}
+		if !found {
+			t.Errorf("%s: %v does not say %q", source, problems, says)
+		}
 	}
 }

@@ -129,6 +129,9 @@ func (d *Definition) resolveEnv(values map[string]any, config []byte, lookup fun
 		name, value, _ := strings.Cut(variable, "=")
 		variables[name] = value
 	}
+	// Python writes what it prints in blocks when it writes to a pipe: its log would come late. Other
+	// languages have no such variable.
+	variables["PYTHONUNBUFFERED"] = "1"
 	for _, entry := range d.env {
 		if value, absent := entry.value.fill(lookup); absent {
 			delete(variables, entry.name)

@@ -73,7 +73,7 @@ parameters: {properties: {path: {type: string}, missing: {type: string}, dry-run
 	want := []string{
 		"CLAUDEOPS_AGENT=show-env", `CLAUDEOPS_CONFIG={"dry-run":true,"nothing":null,"o":{"b":[1,"x"]},"path":"/srv"}`,
 		"CLAUDEOPS_PARAM_DRY_RUN=true", `CLAUDEOPS_PARAM_O={"b":[1,"x"]}`, "CLAUDEOPS_PARAM_PATH=/srv",
-		"EXTRA=/srv/x", "HOME=/home/ann", "LANG=C", "LC_ALL=C", "LC_TIME=de_DE", "LOGNAME=ann", "PATH=/usr/bin:/bin",
+		"EXTRA=/srv/x", "HOME=/home/ann", "LANG=C", "LC_ALL=C", "LC_TIME=de_DE", "LOGNAME=ann", "PATH=/usr/bin:/bin", "PYTHONUNBUFFERED=1",
 		"SHELL=/bin/sh", "TMPDIR=/tmp", "TZ=UTC", "USER=ann",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // ErrNotRunning says that no runner serves the execution: it has ended, or was lost.
@@ -185,7 +187,7 @@ func (l *Link) End(reason execution.Reason, text string) error {
 type Input = driver.Input
 
 // Input passes on what a person sends to the agent, and waits until the agent's driver has taken or
-// refused it. Run must be under way.
+// refused it. Run must be under way. A refusal has a code (package fault).
 func (l *Link) Input(ctx context.Context, in Input) error {
 	l.mu.Lock()
 	if l.closed {
@@ -222,7 +224,11 @@ func (l *Link) answered(a *Answer) {
 	}
 	delete(l.answers, a.ID)
 	if a.Error != "" {
-		done <- errors.New(a.Error)
+		code := a.Code
+		if code == "" {
+			code = protocol.Conflict
+		}
+		done <- fault.New(code, "%s", a.Error)
 	} else {
 		done <- nil
 	}

@@ -36,8 +36,9 @@ const Protocol = 1
 
 // Answer says what became of a request that has an id.
 type Answer struct {
-	ID    uint64 `json:"id"`
-	Error string `json:"error,omitempty"`
+	ID    uint64        `json:"id"`
+	Error string        `json:"error,omitempty"` // for people; empty: it was taken
+	Code  protocol.Code `json:"code,omitempty"`  // of the error
 }
 
 // Request is what a server says on the control socket, one JSON object a line.

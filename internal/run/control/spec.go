@@ -32,6 +32,10 @@ type Spec struct {
 	StopSignal   string          `json:"stopSignal,omitempty"`   // "SIGTERM" when empty
 	StopGrace    time.Duration   `json:"stopGrace,omitempty"`    // from the stop signal to SIGKILL; 0 is DefaultStopGrace, negative is none
 	StopTo       string          `json:"stopTo,omitempty"`       // who gets the stop signal: StopTree (when empty) or StopMain
+	MergeOutput  bool            `json:"mergeOutput,omitempty"`  // stdout and stderr are one pipe
+	PlainLines   bool            `json:"plainLines,omitempty"`   // lines that look like commands are text
+	OpenStdin    bool            `json:"openStdin,omitempty"`    // stdin stays open
+	Limits       Limits          `json:"limits,omitzero"`        // of the whole process tree
 	MaxOutput    int64           `json:"maxOutput,omitempty"`    // bytes of output that are recorded; 0 is no limit
 	Secrets      []string        `json:"secrets,omitempty"`      // literal values, masked wherever the runner writes
 	Warnings     []string        `json:"warnings,omitempty"`     // log lines of level warn, right after the start
@@ -49,6 +53,14 @@ type Spec struct {
 type Budget struct {
 	USD      protocol.MicroUSD `json:"microUsd"`
 	Notional bool              `json:"notional,omitempty"` // count what a subscription pays for, too
+}
+
+// Limits bound what the agent may take of the machine. A zero field is no limit.
+type Limits struct {
+	Memory int64   `json:"memory,omitempty"` // bytes
+	PIDs   int64   `json:"pids,omitempty"`   // processes and threads at a time
+	CPU    float64 `json:"cpu,omitempty"`    // processors
+	Nice   int     `json:"nice,omitempty"`   // added to the runner's own
 }
 
 // What Spec leaves open.

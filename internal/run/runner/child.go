@@ -22,9 +22,10 @@ type child struct {
 
 // pipes are the agent's ends and ours.
 type pipes struct {
-	null           *os.File
-	stdout, stderr pipe
-	stdin          *pipe // nil when stdin is /dev/null
+	null   *os.File
+	stdout pipe
+	stderr *pipe // nil when the agent writes both to stdout
+	stdin  *pipe // nil when stdin is /dev/null
 }
 
 // pipe has the agent's end, and ours, which is not inherited and does not block.
@@ -56,7 +57,7 @@ func newPipe(name string, weWrite bool) (pipe, error) {
 	return pipe{ours: os.NewFile(uintptr(ours), name), fd: ours, theirs: os.NewFile(uintptr(theirs), name)}, nil
 }
 
-func newPipes(stdin bool) (*pipes, error) {
+func newPipes(stdin, merged bool) (*pipes, error) {
 	p := &pipes{}
 	var err error
 	if p.null, err = os.Open(os.DevNull); err != nil {
@@ -65,8 +66,12 @@ func newPipes(stdin bool) (*pipes, error) {
 	if p.stdout, err = newPipe("stdout", false); err != nil {
 		return nil, err
 	}
-	if p.stderr, err = newPipe("stderr", false); err != nil {
-		return nil, err
+	if !merged {
+		errs, err := newPipe("stderr", false)
+		if err != nil {
+			return nil, err
+		}
+		p.stderr = &errs
 	}
 	if stdin {
 		in, err := newPipe("stdin", true)
@@ -82,7 +87,9 @@ func newPipes(stdin bool) (*pipes, error) {
 func (p *pipes) closeTheirs() {
 	_ = p.null.Close()
 	_ = p.stdout.theirs.Close()
-	_ = p.stderr.theirs.Close()
+	if p.stderr != nil {
+		_ = p.stderr.theirs.Close()
+	}
 	if p.stdin != nil {
 		_ = p.stdin.theirs.Close()
 	}
@@ -90,7 +97,9 @@ func (p *pipes) closeTheirs() {
 
 func (p *pipes) closeOurs() {
 	_ = p.stdout.ours.Close()
-	_ = p.stderr.ours.Close()
+	if p.stderr != nil {
+		_ = p.stderr.ours.Close()
+	}
 	if p.stdin != nil {
 		_ = p.stdin.ours.Close()
 	}
@@ -142,7 +151,11 @@ func forkAgent(path string, argv, env []string, workdir string, p *pipes, group 
 	if p.stdin != nil {
 		stdin = p.stdin.theirs
 	}
-	attr := &syscall.ProcAttr{Dir: workdir, Env: env, Files: []uintptr{stdin.Fd(), p.stdout.theirs.Fd(), p.stderr.theirs.Fd()}}
+	stderr := p.stdout.theirs
+	if p.stderr != nil {
+		stderr = p.stderr.theirs
+	}
+	attr := &syscall.ProcAttr{Dir: workdir, Env: env, Files: []uintptr{stdin.Fd(), p.stdout.theirs.Fd(), stderr.Fd()}}
 	// Files written by the agent are for it to protect; nothing else is made meanwhile.
 	old := syscall.Umask(mask)
 	defer syscall.Umask(old)

@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // maxRequest bounds a line that a server sends.
@@ -171,7 +173,10 @@ func (c *controlServer) pass(r control.Request, h *hearer, answers chan<- contro
 	a := control.Answer{ID: r.ID}
 	if r.Input != nil {
 		if err := c.input(*r.Input); err != nil {
-			a.Error = err.Error()
+			a.Error, a.Code = err.Error(), protocol.Conflict
+			if code := fault.CodeOf(err); code != protocol.Internal {
+				a.Error, a.Code = fault.Message(err), code
+			}
 		}
 	}
 	if r.ID == 0 {

@@ -16,12 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/run/runner/logline"
 	"github.com/claudeops/claudeops/internal/trust/mask"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // run is one execution from its start to its last event.
@@ -195,7 +197,7 @@ func (r *run) serverEnds(reason execution.Reason, text string) {
 }
 
 func (r *run) input(in driver.Input) error {
-	err := errors.New("the agent has ended")
+	var err error = fault.New(protocol.Conflict, "the agent has ended")
 	r.rec.record(func() {
 		if r.session != nil && !r.session.over {
 			err = r.agent.Input(in)
@@ -225,7 +227,9 @@ func (r *run) attempt(drv driver.Driver, agentMask int, signals <-chan os.Signal
 
 	r.allGone.Store(true)
 	_ = p.stdout.ours.SetReadDeadline(time.Unix(1, 0))
-	_ = p.stderr.ours.SetReadDeadline(time.Unix(1, 0))
+	if p.stderr != nil {
+		_ = p.stderr.ours.SetReadDeadline(time.Unix(1, 0))
+	}
 	<-r.drained
 	r.asides.Wait()
 	p.closeOurs()
@@ -301,6 +305,7 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 		env = r.confined.environment(env)
 	}
 	inv := driver.Invocation{ExecutionID: r.spec.ExecutionID, Agent: r.spec.Agent, Argv: r.spec.Argv, Env: env, Workdir: workdir, Options: r.spec.Options, Prices: r.spec.Prices,
+		PlainLines: r.spec.PlainLines, OpenStdin: r.spec.OpenStdin,
 		Settings: r.spec.Settings, StateDir: filepath.Join(filepath.Dir(filepath.Dir(r.dir)), sessionsDir)}
 	cmd, err := drv.Command(inv)
 	if err != nil {
@@ -319,11 +324,11 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 		}
 		return nil, err
 	}
-	p, err := newPipes(cmd.Stdin)
+	p, err := newPipes(cmd.Stdin, r.spec.MergeOutput)
 	if err != nil {
 		return nil, err
 	}
-	r.session = &session{rec: r.rec, end: r.driverEnds, work: process.NewWork(r.spec.ExecutionID, r.group), tasks: make(map[*task]struct{}), spending: newSpending(r.spec.Budget)}
+	r.session = &session{rec: r.rec, masker: r.masker, end: r.driverEnds, work: process.NewWork(r.spec.ExecutionID, r.group), tasks: make(map[*task]struct{}), spending: newSpending(r.spec.Budget)}
 	if p.stdin != nil {
 		r.session.input = newInputPipe(p.stdin.ours)
 	}
@@ -373,16 +378,20 @@ func (r *run) streams(p *pipes) ([]*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	errs, err := newStream(logline.Stderr, p.stderr.ours, p.stderr.fd, r.rec, r.masker)
-	if err != nil {
-		return nil, err
-	}
 	out.attach(r.agent, reads.Stdout, reads.MaxLine, r.session)
-	errs.attach(r.agent, reads.Stderr, reads.MaxLine, r.session)
-	for _, s := range []*stream{out, errs} {
+	streams := []*stream{out}
+	if p.stderr != nil {
+		errs, err := newStream(logline.Stderr, p.stderr.ours, p.stderr.fd, r.rec, r.masker)
+		if err != nil {
+			return nil, err
+		}
+		errs.attach(r.agent, reads.Stderr, reads.MaxLine, r.session)
+		streams = append(streams, errs)
+	}
+	for _, s := range streams {
 		s.lastByte, s.began, s.gone = &r.lastByte, r.began, &r.allGone
 	}
-	return []*stream{out, errs}, nil
+	return streams, nil
 }
 
 // verdict makes the last event from why the agent was stopped, if it was, and how it ended.

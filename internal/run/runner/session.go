@@ -11,6 +11,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/run/runner/logline"
+	"github.com/claudeops/claudeops/internal/trust/mask"
 )
 
 // Progress events are limited to a rate; the newest value is told in any case.
@@ -21,10 +22,11 @@ const (
 
 // session is the runner as the driver's agent sees it. All of it happens under the recorder's lock.
 type session struct {
-	rec   *recorder
-	input *inputPipe // nil when stdin is /dev/null
-	end   func(driver.Outcome, time.Duration)
-	work  *process.Work
+	rec    *recorder
+	masker *mask.Masker
+	input  *inputPipe // nil when stdin is /dev/null
+	end    func(driver.Outcome, time.Duration)
+	work   *process.Work
 
 	muted bool // the line being read is past the output limit
 	over  bool // nothing more is recorded
@@ -55,7 +57,11 @@ func (s *session) Log(stream execution.Stream, level execution.Level, message, d
 func (s *session) Emit(e *execution.Event) error {
 	switch e.Type {
 	case execution.TypeProgress, execution.TypeCost, execution.TypeApproval, execution.TypeApproved, execution.TypeDenied,
-		execution.TypeSession, execution.TypeInput:
+		execution.TypeSession:
+		s.rec.addLocked(e)
+		return nil
+	case execution.TypeInput:
+		e.Text = s.masker.String(e.Text)
 		s.rec.addLocked(e)
 		if e.Type == execution.TypeCost {
 			s.spend(e)

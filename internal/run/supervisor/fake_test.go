@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // machine is a machine on which runners live, beyond the life of any server: they are goroutines
@@ -82,6 +85,8 @@ type fakeRunner struct {
 	dead    chan struct{}
 	cancel  *cancelled
 	end     *over
+	inputs  []supervisor.Input
+	deaf    bool // it refuses input
 	changed chan struct{}
 }
 
@@ -500,6 +505,19 @@ func (l *fakeLink) End(reason execution.Reason, text string) error {
 		l.r.end = &over{reason, text}
 	}
 	l.r.wakeLocked()
+	return nil
+}
+
+func (l *fakeLink) Input(_ context.Context, in supervisor.Input) error {
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	if !l.r.alive {
+		return control.ErrNotRunning
+	}
+	if l.r.deaf {
+		return fault.New(protocol.Conflict, "the agent's stdin is closed")
+	}
+	l.r.inputs = append(l.r.inputs, in)
 	return nil
 }
 

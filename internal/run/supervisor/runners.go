@@ -36,11 +36,16 @@ type Link interface {
 	Run(ctx context.Context, h Handler) error
 	// Watch asks for notices of growth, the first at once, or asks for no more.
 	Watch(on bool)
+	// Input passes on what a person sends to the agent, and waits until it was taken or refused.
+	Input(ctx context.Context, in Input) error
 	// Cancel asks the runner to stop the agent. The outcome is the last event.
 	Cancel(by, reason string) error
 	// End asks the runner to stop the agent and to end the execution as failed.
 	End(reason execution.Reason, text string) error
 }
+
+// Input is what a person sends to a running agent.
+type Input = control.Input
 
 // Handler is told by a Link, one call at a time.
 type Handler = control.Handler

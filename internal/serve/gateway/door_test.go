@@ -306,6 +306,20 @@ func (b *bookkeeper) Execute(_ context.Context, r supervisor.Request) (execution
 	return *b.records[id], false, nil
 }
 
+func (b *bookkeeper) Input(_ context.Context, id string, in supervisor.Input) (execution.Record, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls, fmt.Sprintf("input %s %s %q %v", id, in.By, in.Text, in.EOF))
+	rec := b.records[id]
+	switch {
+	case rec == nil:
+		return execution.Record{}, index.NotFound(id)
+	case rec.Terminal:
+		return *rec, fault.New(protocol.Conflict, "execution %s has ended and takes no input", id)
+	}
+	return *rec, b.fails
+}
+
 func (b *bookkeeper) Cancel(_ context.Context, id, by, reason string) (execution.Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

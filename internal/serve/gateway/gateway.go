@@ -40,6 +40,7 @@ import (
 type Supervisor interface {
 	Execute(ctx context.Context, r supervisor.Request) (rec execution.Record, existing bool, err error)
 	Cancel(ctx context.Context, id, by, reason string) (execution.Record, error)
+	Input(ctx context.Context, id string, in supervisor.Input) (execution.Record, error)
 	Pin(ctx context.Context, id, by string, pinned bool) (execution.Record, error)
 	Get(ctx context.Context, id string) (execution.Record, error)
 	Describe(ctx context.Context, id string) (execution.Record, error)

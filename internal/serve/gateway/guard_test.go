@@ -38,6 +38,7 @@ func examples(id string) map[string][3]string {
 		"POST /api/executions":             {"POST", "/api/executions", `{"agentType":"echo"}`},
 		"GET /api/executions/{id}":         {"GET", "/api/executions/" + id, ""},
 		"POST /api/executions/{id}/cancel": {"POST", "/api/executions/" + id + "/cancel", `{"reason":"r"}`},
+		"POST /api/executions/{id}/input":  {"POST", "/api/executions/" + id + "/input", `{"text":"t"}`},
 		"PUT /api/executions/{id}/pin":     {"PUT", "/api/executions/" + id + "/pin", ""},
 		"DELETE /api/executions/{id}/pin":  {"DELETE", "/api/executions/" + id + "/pin", ""},
 		"GET /api/executions/{id}/events":  {"GET", "/api/executions/" + id + "/events", ""},

@@ -31,6 +31,7 @@ type executions interface {
 	feed.Source
 	Execute(ctx context.Context, r supervisor.Request) (rec execution.Record, existing bool, err error)
 	Cancel(ctx context.Context, id, by, reason string) (execution.Record, error)
+	Input(ctx context.Context, id string, in supervisor.Input) (execution.Record, error)
 	Get(ctx context.Context, id string) (execution.Record, error)
 	List(ctx context.Context, f index.Filter) (index.Page, error)
 	Counts() protocol.Executions

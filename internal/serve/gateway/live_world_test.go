@@ -151,6 +151,10 @@ func (w *world) Execute(_ context.Context, r supervisor.Request) (execution.Reco
 	return rec, false, err
 }
 
+func (w *world) Input(_ context.Context, id string, _ supervisor.Input) (execution.Record, error) {
+	return execution.Record{}, fault.New(protocol.Conflict, "execution %s takes no input", id)
+}
+
 func (w *world) Cancel(_ context.Context, id, by, reason string) (execution.Record, error) {
 	rec, err := w.Get(context.Background(), id)
 	if err != nil || rec.Terminal {

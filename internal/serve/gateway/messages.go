@@ -203,15 +203,17 @@ func (l *live) carryOut(ctx context.Context, c caller, to receiver, req *protoco
 		to.answer(protocol.ExecutionStatus{Type: protocol.TypeExecutionStatus, ID: req.ID, Record: rec})
 		return nil
 	case protocol.TypeInput:
-		perm := protocol.PermInput
-		if req.RequestID != "" || req.Decision != "" {
-			perm = protocol.PermApprove
-		}
-		rec, err := acting(ctx, l.executions, c.principal, req.ExecutionID, perm)
+		rec, err := acting(ctx, l.executions, c.principal, req.ExecutionID, inputPermission(req.RequestID, req.Decision))
 		if err != nil {
 			return err
 		}
-		return fault.New(protocol.Conflict, "execution %s (%s) asks for no input", req.ExecutionID, rec.AgentType)
+		rec, err = l.executions.Input(ctx, rec.ExecutionID, supervisor.Input{RequestID: req.RequestID, Decision: req.Decision, Scope: req.Scope,
+			Text: req.Text, EOF: req.EOF, By: c.principal.ID, Via: c.trigger})
+		l.record(c, "execution.input", req.ExecutionID, inputDetail(req.RequestID, req.Decision, req.EOF), err)
+		if err != nil {
+			return err
+		}
+		ack.Status = rec.Status
 	case protocol.TypeLogsSubscribe:
 		start, err := startOf(req)
 		if err == nil {

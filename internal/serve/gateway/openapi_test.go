@@ -111,7 +111,7 @@ func TestOpenAPI_answers_are_as_described(t *testing.T) {
 		t.Fatal(err)
 	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
-	unknown := strings.Repeat("0", 26)
+	unknown, running := strings.Repeat("0", 26), d.supervisor.begin("echo")
 	for _, test := range []struct {
 		pattern, path, body, response, media string
 		status                               int
@@ -130,6 +130,8 @@ func TestOpenAPI_answers_are_as_described(t *testing.T) {
 		{"GET /api/executions/{id}", "/api/executions/" + id, "", "200", "application/json", 200},
 		{"GET /api/executions/{id}", "/api/executions/" + unknown, "", "default", "application/problem+json", 404},
 		{"POST /api/executions/{id}/cancel", "/api/executions/" + id + "/cancel", "", "202", "application/json", 202},
+		{"POST /api/executions/{id}/input", "/api/executions/" + running + "/input", `{"text":"a","eof":true}`, "200", "application/json", 200},
+		{"POST /api/executions/{id}/input", "/api/executions/" + unknown + "/input", `{"text":"a"}`, "default", "application/problem+json", 404},
 		{"PUT /api/executions/{id}/pin", "/api/executions/" + id + "/pin", "", "200", "application/json", 200},
 		{"DELETE /api/executions/{id}/pin", "/api/executions/" + id + "/pin", "", "200", "application/json", 200},
 		{"PUT /api/executions/{id}/pin", "/api/executions/" + unknown + "/pin", "", "default", "application/problem+json", 404},

@@ -45,6 +45,10 @@ type AgentView struct {
 	TimeoutMs     int64           `json:"timeoutMs,omitempty" doc:"Of the whole run; 0: none."`
 	IdleTimeoutMs int64           `json:"idleTimeoutMs,omitempty" doc:"Without output; 0: none."`
 	Stop          AgentStop       `json:"stop"`
+	Output        string          `json:"output,omitempty" enum:"merged" doc:"merged: stdout and stderr are one pipe."`
+	Commands      *bool           `json:"commands,omitempty" doc:"false: lines like ::progress 40:: are text."`
+	Stdin         string          `json:"stdin,omitempty" enum:"open" doc:"open: text can be sent to it while it runs."`
+	Limits        *AgentLimits    `json:"limits,omitempty" doc:"What one run may take of the machine."`
 	Concurrency   int             `json:"concurrency,omitempty" doc:"Runs at a time, more are queued; 0: no limit of its own."`
 	MaxOutput     int64           `json:"maxOutput,omitempty" doc:"Bytes; 0: no limit."`
 	Budget        *AgentBudget    `json:"budget,omitempty"`
@@ -75,6 +79,15 @@ type AgentSchedule struct {
 type AgentStop struct {
 	Signal  string `json:"signal"`
 	GraceMs int64  `json:"graceMs" doc:"How long it has to end by itself before it is killed."`
+	To      string `json:"to" enum:"tree,main" doc:"Who gets the signal: every process alive at that moment, or the main process."`
+}
+
+// AgentLimits are what one run may take of the machine.
+type AgentLimits struct {
+	Memory int64   `json:"memory,omitempty" doc:"Bytes."`
+	PIDs   int64   `json:"pids,omitempty" doc:"Processes and threads at a time."`
+	CPU    float64 `json:"cpu,omitempty" doc:"Processors."`
+	Nice   int     `json:"nice,omitempty" doc:"Added to the server's own."`
 }
 
 // AgentBudget is what an agent's runs may cost, in USD.

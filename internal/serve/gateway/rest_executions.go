@@ -62,6 +62,17 @@ type cancelRequest struct {
 	}
 }
 
+type inputRequest struct {
+	ID   string `path:"id" doc:"The execution's id."`
+	Body struct {
+		RequestID string `json:"requestId,omitempty" maxLength:"256" doc:"Of the request that is answered; none for text."`
+		Decision  string `json:"decision,omitempty" enum:"allow,deny" doc:"The answer to that request. Needs the permission executions:approve."`
+		Scope     string `json:"scope,omitempty" enum:"once,run" doc:"run: the same use of the tool is not asked for again in this run."`
+		Text      string `json:"text,omitempty" maxLength:"1048576" doc:"For the agent's stdin, a newline added where it does not end with one; with a decision the choice, or why it is denied."`
+		EOF       bool   `json:"eof,omitempty" doc:"Closes stdin after the text."`
+	}
+}
+
 type listQuery struct {
 	Status    []string `query:"status,explode" doc:"Only those that stand so: queued, running, cancelling, completed, failed, cancelled. Repeated, or with commas."`
 	AgentType string   `query:"agentType" doc:"Only those of this agent."`
@@ -109,6 +120,11 @@ func (g *Gateway) registerExecutions() {
 		Summary: "Stop an execution", DefaultStatus: http.StatusAccepted,
 		Description: "Answers at once; the execution has ended when its event execution:cancelled says so. One that has ended already is left as it is.",
 	}, g.cancelExecution)
+	operation(g, huma.Operation{
+		OperationID: "send-input", Method: http.MethodPost, Path: "/api/executions/{id}/input", Tags: tags,
+		Summary:     "Send text or an answer to a running agent",
+		Description: "409 when the execution does not run, or its stdin is closed: its definition needs stdin: open. What was sent is the event execution:input.",
+	}, g.sendInput)
 	operation(g, huma.Operation{
 		OperationID: "pin-execution", Method: http.MethodPut, Path: "/api/executions/{id}/pin", Tags: tags,
 		Summary:     "Keep an execution whatever retention says",
@@ -183,6 +199,42 @@ func (g *Gateway) cancelExecution(ctx context.Context, in *cancelRequest) (*reco
 		return nil, err
 	}
 	return &recordAnswer{limited(rec, p)}, nil
+}
+
+func (g *Gateway) sendInput(ctx context.Context, in *inputRequest) (*recordAnswer, error) {
+	if err := execution.ValidateID(in.ID); err != nil {
+		return nil, badField("id", "%s", err)
+	}
+	p, body := principalOf(ctx), &in.Body
+	rec, err := acting(ctx, g.opts.Supervisor, p, in.ID, inputPermission(body.RequestID, body.Decision))
+	if err == nil {
+		rec, err = g.opts.Supervisor.Input(ctx, in.ID, supervisor.Input{RequestID: body.RequestID, Decision: body.Decision, Scope: body.Scope,
+			Text: body.Text, EOF: body.EOF, By: p.ID, Via: restTrigger(ctx, p)})
+	}
+	g.auditREST(ctx, p, audit.Entry{Action: "execution.input", Target: in.ID, Detail: inputDetail(body.RequestID, body.Decision, body.EOF)}, err)
+	if err != nil {
+		return nil, err
+	}
+	return &recordAnswer{limited(rec, p)}, nil
+}
+
+// inputPermission is what text needs, or the answer to a request.
+func inputPermission(requestID, decision string) string {
+	if requestID != "" || decision != "" {
+		return protocol.PermApprove
+	}
+	return protocol.PermInput
+}
+
+// inputDetail says in the audit log what was sent, but not the text.
+func inputDetail(requestID, decision string, eof bool) string {
+	switch {
+	case decision != "":
+		return decision + " " + quoted(requestID)
+	case eof:
+		return "end of stdin"
+	}
+	return "text"
 }
 
 func (g *Gateway) pinExecution(ctx context.Context, id string, pinned bool) (*recordAnswer, error) {

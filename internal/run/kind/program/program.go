@@ -6,6 +6,7 @@
 //	::progress 40::Indexing      an execution:progress event
 //	::group::Name  ::endgroup::  log events with data.group, folded in the viewer
 //	::debug::text  ::warning::text  ::error::text   log events of that level
+//	::stop-commands::TOKEN   no line is a command until ::TOKEN:: comes, for text of others
 //
 // Anything else, malformed commands included, is a plain line. Every event keeps what is needed to
 // give back the very line: data.command names the command in front of the message, and a progress
@@ -17,11 +18,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // Driver runs programs.
@@ -29,24 +33,59 @@ type Driver struct{}
 
 // Command starts the program as it is given.
 func (Driver) Command(inv driver.Invocation) (driver.Command, error) {
-	return driver.Command{Argv: inv.Argv, Env: inv.Env}, nil
+	return driver.Command{Argv: inv.Argv, Env: inv.Env, Stdin: inv.OpenStdin}, nil
 }
 
 // Open begins a run.
-func (Driver) Open(_ driver.Invocation, s driver.Session) driver.Agent { return &agent{session: s} }
+func (Driver) Open(inv driver.Invocation, s driver.Session) driver.Agent {
+	return &agent{session: s, plain: inv.PlainLines, open: inv.OpenStdin}
+}
 
 type agent struct {
 	session driver.Session
+	plain   bool     // no line is a command
+	open    bool     // stdin takes text
+	stopped string   // the token of ::stop-commands::; no line is a command until it comes
 	groups  []string // those open now, outermost first
 }
 
-func (*agent) Reads() driver.Reads { return driver.Reads{Stdout: ":"} }
+func (a *agent) Reads() driver.Reads {
+	if a.plain {
+		return driver.Reads{}
+	}
+	return driver.Reads{Stdout: ":"}
+}
+
 func (*agent) Started()            {}
 func (*agent) Stop() time.Duration { return 0 }
 func (*agent) Cost() float64       { return 0 }
 
-func (*agent) Input(driver.Input) error {
-	return fmt.Errorf("this agent takes no input: only agents that ask for it do")
+// Input writes a person's text to stdin, as a line of its own or several.
+func (a *agent) Input(in driver.Input) error {
+	switch {
+	case in.RequestID != "" || in.Decision != "":
+		return fault.New(protocol.Conflict, "this agent has asked for no decision")
+	case !a.open:
+		return fault.New(protocol.Conflict, "the agent's stdin is closed: set stdin: open in its definition for it to take input")
+	}
+	if in.Text != "" {
+		line := in.Text
+		if !strings.HasSuffix(line, "\n") {
+			line += "\n"
+		}
+		if err := a.session.Send([]byte(line)); err != nil {
+			return fault.New(protocol.Conflict, "%v", err)
+		}
+		if err := a.session.Emit(&execution.Event{Type: execution.TypeInput, Text: in.Text, By: in.By}); err != nil {
+			return err
+		}
+	}
+	if in.EOF {
+		a.open = false
+		a.session.CloseInput()
+		a.session.Log(execution.Agent, execution.Info, fmt.Appendf(nil, "stdin was closed by %s", in.By), nil)
+	}
+	return nil
 }
 
 // maxGroups is how deep groups nest for the end of one to be told by name.
@@ -57,8 +96,17 @@ func (a *agent) Line(stream execution.Stream, line []byte) bool {
 	if !ok || !utf8.Valid(line) {
 		return false
 	}
+	if a.stopped != "" {
+		if string(name) == a.stopped && len(bytes.TrimRight(text, "\r")) == 0 {
+			a.stopped = ""
+		}
+		return false
+	}
 	level := execution.Info
 	switch string(name) {
+	case "stop-commands":
+		a.stopped = string(bytes.TrimSpace(text))
+		return false
 	case "debug":
 		level = execution.Debug
 	case "warning":

@@ -18,6 +18,8 @@ type Invocation struct {
 	Env         []string        // complete, the runner's own additions included
 	Workdir     string          // absolute
 	Options     json.RawMessage // what the kind of agent needs beside; may be nil
+	PlainLines  bool            // no line is a command to the runner
+	OpenStdin   bool            // people may send text to the agent's stdin
 	Prices      string          // path for pricing.Open; may be empty
 	Settings    Settings
 	StateDir    string // where a driver may keep files over executions, each under its kind's name; empty: nowhere
@@ -137,13 +139,14 @@ type Session interface {
 	After(d time.Duration, f func()) (cancel func())
 }
 
-// Input is what a person sends to a running agent.
+// Input is what a person sends to a running agent: the answer to a request, or text for its stdin. An
+// error of package fault tells the person what was wrong; protocol.Conflict where it tells nothing else.
 type Input struct {
 	RequestID string `json:"requestId,omitempty"`
 	Decision  string `json:"decision,omitempty"` // "allow" or "deny"
 	Scope     string `json:"scope,omitempty"`    // "once" or "run"; empty is once
 	Text      string `json:"text,omitempty"`     // with a decision: the choice, or why it is denied
-	EOF       bool   `json:"eof,omitempty"`      // nothing more comes on stdin
+	EOF       bool   `json:"eof,omitempty"`      // nothing more comes after the text: stdin is closed
 	By        string `json:"by,omitempty"`
 	Via       string `json:"via,omitempty"` // protocol.ApprovalVia
 }

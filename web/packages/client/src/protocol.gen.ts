@@ -872,7 +872,12 @@ export interface AgentInputMessage {
   readonly requestId?: string;
   /** "allow" or "deny" */
   readonly decision?: "allow" | "deny";
+  /** "once" (default) or "run": the same use of the tool is not asked for again */
+  readonly scope?: string;
+  /** for the agent's stdin; a newline is added where it does not end with one */
   readonly text?: string;
+  /** ends the agent's stdin, after the text */
+  readonly eof?: boolean;
 }
 
 /** Follows an execution's events after since (default 0), or from the last tail events. Answered by logs:subscribed, then events. */
