@@ -41,6 +41,30 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/budgets": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * What may be spent, and what has been
+         * @description Needs the permission `costs:read`.
+         */
+        readonly get: operations["budgets"];
+        /**
+         * Change what all agents together may cost
+         * @description Takes the place of all limits for all agents. What runs and costs money is ended at once where they are exceeded. Budgets of one agent are in its definition. Needs the permission `admin`.
+         */
+        readonly put: operations["set-budgets"];
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/costs": {
         readonly parameters: {
             readonly query?: never;
@@ -49,8 +73,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * What executions have cost, by day and agent
-         * @description Needs the permission `executions:read`.
+         * What executions have cost
+         * @description Sums are exact to a millionth of a dollar. An execution counts to the day on which it was queued. Needs the permission `costs:read`.
          */
         readonly get: operations["costs"];
         readonly put?: never;
@@ -165,6 +189,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/executions/{id}/input": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Send text or an answer to a running agent
+         * @description 409 when the execution does not run, or its stdin is closed: its definition needs stdin: open. What was sent is the event execution:input. Needs the permission `executions:input`.
+         */
+        readonly post: operations["send-input"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/executions/{id}/log": {
         readonly parameters: {
             readonly query?: never;
@@ -174,7 +218,7 @@ export interface paths {
         };
         /**
          * What the agent wrote, byte for byte
-         * @description stdout and stderr in the order they were recorded, also while it runs. Needs the permission `executions:read`.
+         * @description stdout and stderr in the order they were recorded, also while it runs. Of an agent whose output is a conversation (claude, acp, codex) it is what people read; raw gives the messages themselves. Needs the permission `executions:read`.
          */
         readonly get: operations["execution-log"];
         readonly put?: never;
@@ -229,6 +273,50 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/keys": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The API keys there are
+         * @description Needs the permission `admin`.
+         */
+        readonly get: operations["list-keys"];
+        readonly put?: never;
+        /**
+         * Make an API key
+         * @description The answer is the only place where the key itself stands: the server keeps no more than its digest. Needs the permission `admin`.
+         */
+        readonly post: operations["create-key"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/keys/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /**
+         * Revoke an API key
+         * @description It is refused from now on, and its open connections end within 5 s. What it started runs on. Needs the permission `admin`.
+         */
+        readonly delete: operations["revoke-key"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/messages": {
         readonly parameters: {
             readonly query?: never;
@@ -243,6 +331,50 @@ export interface paths {
          * @description What a WebSocket client sends, for the two transports that only read: one message a line, as JSON or NDJSON. Needs a credential, whatever its permissions.
          */
         readonly post: operations["messages"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/notifications": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Channels, rules, and what became of the last messages
+         * @description Needs the permission `admin`.
+         */
+        readonly get: operations["notifications"];
+        /**
+         * Replace channels and rules
+         * @description Writes notifications.yaml anew, after it was checked. Needs the permission `admin`.
+         */
+        readonly put: operations["set-notifications"];
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/notifications/test": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Send a test message over a channel
+         * @description Answers when the channel has taken it; 503 says why it did not. Needs the permission `admin`.
+         */
+        readonly post: operations["test-notification"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -542,11 +674,26 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         readonly Agent: {
+            /** @description ACP agent: what the definition says, secrets masked. One of the kinds' keys is there. */
+            readonly acp?: unknown;
+            /** @description What becomes of the uses of tools. */
+            readonly approvalRules?: readonly components["schemas"]["Item"][] | null;
+            /**
+             * Format: int64
+             * @description Until a question is denied; 0: the default, an hour.
+             */
+            readonly approvalTimeoutMs?: number;
             readonly budget?: components["schemas"]["AgentBudget"];
             /** @description Built in: what the definition says, secrets masked. One of the kinds' keys is there. */
             readonly builtin?: unknown;
+            /** @description Claude Code: what the definition says, secrets masked. One of the kinds' keys is there. */
+            readonly claude?: unknown;
+            /** @description Codex: what the definition says, secrets masked. One of the kinds' keys is there. */
+            readonly codex?: unknown;
             /** @description Command: what the definition says, secrets masked. One of the kinds' keys is there. */
             readonly command?: unknown;
+            /** @description false: lines like ::progress 40:: are text. */
+            readonly commands?: boolean;
             /**
              * Format: int64
              * @description Runs at a time, more are queued; 0: no limit of its own.
@@ -559,6 +706,11 @@ export interface components {
             readonly driverTitle: string;
             /** @description The names alone. */
             readonly env?: readonly string[] | null;
+            /**
+             * Format: int64
+             * @description From an agent's result to its end; 0: the default, a minute.
+             */
+            readonly exitGraceMs?: number;
             /** @description Where it was read; none for what is built in. */
             readonly file?: string;
             /**
@@ -566,12 +718,24 @@ export interface components {
              * @description Without output; 0: none.
              */
             readonly idleTimeoutMs?: number;
+            /** @description What one run may take of the machine. */
+            readonly limits?: components["schemas"]["AgentLimits"];
             /**
              * Format: int64
              * @description Bytes; 0: no limit.
              */
             readonly maxOutput?: number;
             readonly name: string;
+            /**
+             * @description What follows when the usage limit of the agent's account is met; absent: continue.
+             * @enum {string}
+             */
+            readonly onLimit?: "continue" | "fail";
+            /**
+             * @description merged: stdout and stderr are one pipe.
+             * @enum {string}
+             */
+            readonly output?: "merged";
             /** @description The JSON Schema that an execution's config is validated against. */
             readonly parameters: unknown;
             /** @description What it sets itself; the rest is as the server has it. */
@@ -580,6 +744,11 @@ export interface components {
             readonly runs: readonly components["schemas"]["Row"][];
             /** @description Shell script: what the definition says, secrets masked. One of the kinds' keys is there. */
             readonly shell?: unknown;
+            /**
+             * @description open: text can be sent to it while it runs.
+             * @enum {string}
+             */
+            readonly stdin?: "open";
             readonly stop: components["schemas"]["AgentStop"];
             /** @description Of each of its executions. */
             readonly tags?: readonly string[] | null;
@@ -594,8 +763,47 @@ export interface components {
             readonly [key: string]: unknown;
         };
         readonly AgentBudget: {
-            /** Format: double */
-            readonly usd: number;
+            /** @description Counts what a subscription pays for, too. */
+            readonly notional?: boolean;
+            /**
+             * Format: double
+             * @description All runs queued on one day.
+             */
+            readonly perDay?: number;
+            /**
+             * Format: double
+             * @description All runs queued in one month.
+             */
+            readonly perMonth?: number;
+            /**
+             * Format: double
+             * @description Each run.
+             */
+            readonly usd?: number;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly AgentLimits: {
+            /**
+             * Format: double
+             * @description Processors.
+             */
+            readonly cpu?: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            readonly memory?: number;
+            /**
+             * Format: int64
+             * @description Added to the server's own.
+             */
+            readonly nice?: number;
+            /**
+             * Format: int64
+             * @description Processes and threads at a time.
+             */
+            readonly pids?: number;
         } & {
             readonly [key: string]: unknown;
         };
@@ -643,6 +851,27 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly AgentSpending: {
+            readonly agent: string;
+            readonly notional?: boolean;
+            /** Format: double */
+            readonly perDay?: number;
+            /** Format: double */
+            readonly perMonth?: number;
+            /** Format: double */
+            readonly spentDayUsd: number;
+            /** Format: double */
+            readonly spentMonthUsd: number;
+            /** @enum {string} */
+            readonly state: "ok" | "warning" | "exceeded";
+            /**
+             * Format: double
+             * @description What each run may cost.
+             */
+            readonly usd?: number;
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly AgentStop: {
             /**
              * Format: int64
@@ -650,6 +879,11 @@ export interface components {
              */
             readonly graceMs: number;
             readonly signal: string;
+            /**
+             * @description Who gets the signal: every process alive at that moment, or the main process.
+             * @enum {string}
+             */
+            readonly to: "tree" | "main";
         } & {
             readonly [key: string]: unknown;
         };
@@ -667,33 +901,141 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly BudgetReport: {
+            /** @description Those whose definition has a budget. */
+            readonly agents: readonly components["schemas"]["AgentSpending"][];
+            /** @description The day of spentDayUsd, as 2006-01-02. */
+            readonly day: string;
+            /**
+             * Format: double
+             * @description What the month will have cost at its end, if it goes on as it went so far.
+             */
+            readonly forecastMonthUsd: number;
+            /** @description The month of spentMonthUsd, as 2006-01. */
+            readonly month: string;
+            /** @description Counts what subscriptions pay for, too. */
+            readonly notional?: boolean;
+            /**
+             * Format: double
+             * @description Executions queued on one day. null, or absent: no limit. 0: nothing that costs money is started.
+             */
+            readonly perDay?: number | null;
+            /**
+             * Format: double
+             * @description Executions queued in one month. null, or absent: no limit.
+             */
+            readonly perMonth?: number | null;
+            /**
+             * Format: double
+             * @description Without what subscriptions pay for, unless notional is set.
+             */
+            readonly spentDayUsd: number;
+            /** Format: double */
+            readonly spentMonthUsd: number;
+            /**
+             * @description warning: 80 % or more of a limit is spent. exceeded: what is new is refused, what runs is ended.
+             * @enum {string}
+             */
+            readonly state: "ok" | "warning" | "exceeded";
+            /** @description Of days and months, as an IANA name. UTC when absent. */
+            readonly timezone?: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly CancelRequestBody: {
             /** @description Why, in your words. */
             readonly reason?: string;
         } & {
             readonly [key: string]: unknown;
         };
-        readonly Cost: {
-            readonly agentType: string;
-            readonly day: string;
-            /** Format: double */
+        readonly ChannelBody: {
+            /** @description Whether the address may be one of this host's own networks. */
+            readonly allowPrivate?: boolean;
+            /** @description Signs what a webhook gets (Standard Webhooks); empty: as it is. */
+            readonly secret?: string;
+            /** @description A service URL, such as ntfy://ntfy.sh/TOPIC; empty: as it is. */
+            readonly url?: string;
+            /** @description Where messages are posted as JSON; empty: as it is. */
+            readonly webhook?: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly ChannelState: {
+            readonly allowPrivate: boolean;
+            /** @description The service, such as ntfy or slack, or webhook. */
+            readonly kind: string;
+            readonly name: string;
+            /** @description Whether a webhook is signed. */
+            readonly signed: boolean;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly CostEntry: {
+            /**
+             * Format: double
+             * @description The part of usd that is an estimate.
+             */
             readonly estimatedUsd: number;
-            /** Format: int64 */
-            readonly executions: number;
+            /** @description The day as 2006-01-02, the agent, the model, the kind of trigger, or the user. */
+            readonly key: string;
+            /**
+             * Format: double
+             * @description What would be charged, had no subscription paid for it. Not part of usd.
+             */
+            readonly notionalUsd: number;
+            /**
+             * Format: int64
+             * @description How many executions these are. Of a model: how many used it.
+             */
+            readonly runs: number;
             readonly tokens: components["schemas"]["Tokens"];
-            /** Format: double */
+            /**
+             * Format: int64
+             * @description Executions whose agent reports no cost: the amounts are without them.
+             */
+            readonly unreportedRuns: number;
+            /**
+             * Format: double
+             * @description What somebody is charged.
+             */
             readonly usd: number;
         } & {
             readonly [key: string]: unknown;
         };
-        readonly CostsAnswerBody: {
-            /** @description One entry for each day (UTC) and agent, newest first. */
-            readonly days: readonly components["schemas"]["Cost"][];
+        readonly CostReport: {
+            /** @enum {string} */
+            readonly by: "day" | "agent" | "model" | "trigger" | "user";
+            /** @description Days newest first, everything else by name. */
+            readonly entries: readonly components["schemas"]["CostEntry"][];
+            /**
+             * Format: double
+             * @description The part of totalUsd that is an estimate.
+             */
+            readonly estimatedUsd: number;
+            readonly timezone: string;
+            /**
+             * Format: double
+             * @description The same of what subscriptions pay for. Not part of totalUsd.
+             */
+            readonly totalNotionalUsd: number;
             /**
              * Format: double
              * @description The sum of all entries, in USD.
              */
             readonly totalUsd: number;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly CreateKeyRequestBody: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself; absent: it does not.
+             */
+            readonly expiresAt?: string;
+            /** @description What the key is for. No two keys share one. */
+            readonly name: string;
+            /** @description What it may do; each for every agent, or narrowed as in agents:execute@deploy-*. */
+            readonly permissions: readonly string[];
         } & {
             readonly [key: string]: unknown;
         };
@@ -720,6 +1062,24 @@ export interface components {
             readonly line?: number;
             readonly message: string;
             readonly warning?: boolean;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly Delivery: {
+            /** Format: int64 */
+            readonly atMost: number;
+            /** Format: int64 */
+            readonly attempts: number;
+            readonly channel: string;
+            readonly error?: string;
+            readonly into?: string;
+            readonly message: components["schemas"]["Message"];
+            /** Format: date-time */
+            readonly next: string;
+            readonly rule: string;
+            readonly state: string;
+            /** Format: date-time */
+            readonly updated: string;
         } & {
             readonly [key: string]: unknown;
         };
@@ -836,6 +1196,65 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly InputRequestBody: {
+            /**
+             * @description The answer to that request. Needs the permission executions:approve.
+             * @enum {string}
+             */
+            readonly decision?: "allow" | "deny";
+            /** @description Closes stdin after the text. */
+            readonly eof?: boolean;
+            /** @description Of the request that is answered; none for text. */
+            readonly requestId?: string;
+            /**
+             * @description run: the same use of the tool is not asked for again in this run.
+             * @enum {string}
+             */
+            readonly scope?: "once" | "run";
+            /** @description For the agent's stdin, a newline added where it does not end with one; with a decision the choice, or why it is denied. */
+            readonly text?: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly Item: {
+            readonly match?: string;
+            /** @enum {string} */
+            readonly then: "allow" | "deny" | "ask";
+            readonly tool: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly KeysAnswerBody: {
+            /** @description Newest first. */
+            readonly keys: readonly components["schemas"]["KeyView"][];
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly KeyView: {
+            /** Format: date-time */
+            readonly createdAt: string;
+            /** @description The user's id. */
+            readonly createdBy: string;
+            /**
+             * Format: date-time
+             * @description None: not by itself.
+             */
+            readonly expiresAt?: string;
+            /** @description How the key begins and ends. */
+            readonly hint: string;
+            readonly id: string;
+            /**
+             * Format: date-time
+             * @description To the minute; none: never.
+             */
+            readonly lastUsedAt?: string;
+            /** @description It stands in startedBy of the executions that the key starts. */
+            readonly name: string;
+            /** @description Each for every agent, or narrowed as in agents:execute@deploy-*. */
+            readonly permissions: readonly string[];
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly ListAnswerBody: {
             /** @description Newest first. */
             readonly executions: readonly components["schemas"]["Execution"][];
@@ -850,7 +1269,7 @@ export interface components {
             readonly [key: string]: unknown;
         };
         readonly LoginRequestBody: {
-            /** @description The owner's token, or a JWT. */
+            /** @description The owner's token, an API key or a JWT. */
             readonly token: string;
         } & {
             readonly [key: string]: unknown;
@@ -861,10 +1280,57 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly Message: {
+            readonly agentType?: string;
+            readonly body: string;
+            /** Format: double */
+            readonly costUsd?: number;
+            /** Format: date-time */
+            readonly createdAt: string;
+            readonly executionId?: string;
+            readonly id: string;
+            readonly link?: string;
+            readonly requestId?: string;
+            readonly title: string;
+            readonly type: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly ModelCost: {
             readonly tokens: components["schemas"]["Tokens"];
             /** Format: double */
             readonly usd: number;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly NewBudgets: {
+            /** @description Counts what subscriptions pay for, too. */
+            readonly notional?: boolean;
+            /**
+             * Format: double
+             * @description Executions queued on one day. null, or absent: no limit. 0: nothing that costs money is started.
+             */
+            readonly perDay?: number | null;
+            /**
+             * Format: double
+             * @description Executions queued in one month. null, or absent: no limit.
+             */
+            readonly perMonth?: number | null;
+            /** @description Of days and months, as an IANA name. UTC when absent. */
+            readonly timezone?: string;
+        };
+        readonly NewKeyView: {
+            /** @description The key itself. It can't be had again. */
+            readonly key: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly NotificationsRequestBody: {
+            /** @description By name. A channel that is left out is removed. */
+            readonly channels: {
+                readonly [key: string]: components["schemas"]["ChannelBody"];
+            };
+            readonly rules: readonly components["schemas"]["Rule"][] | null;
         } & {
             readonly [key: string]: unknown;
         };
@@ -908,6 +1374,13 @@ export interface components {
             readonly title: string;
             /** @description Always about:blank: code says what kind of problem it is. */
             readonly type: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly Quiet: {
+            readonly from: string;
+            readonly timezone?: string;
+            readonly to: string;
         } & {
             readonly [key: string]: unknown;
         };
@@ -995,6 +1468,24 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly Rule: {
+            /**
+             * @description Like 90s, 10m, 26h or 2d.
+             * @example 26h
+             */
+            readonly after?: string;
+            readonly agents?: readonly string[] | null;
+            /** Format: int64 */
+            readonly atMost?: number;
+            readonly quiet?: components["schemas"]["Quiet"];
+            readonly tags?: readonly string[] | null;
+            readonly to: readonly string[] | null;
+            /** Format: double */
+            readonly usd?: number;
+            readonly when: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly Session: {
             /**
              * Format: date-time
@@ -1007,8 +1498,8 @@ export interface components {
              * @description What the caller showed.
              * @enum {string}
              */
-            readonly kind: "owner" | "session" | "jwt";
-            /** @description admin holds all of them. */
+            readonly kind: "owner" | "session" | "jwt" | "key";
+            /** @description admin holds all of them. One with @ is for the agents alone that follow, as in agents:execute@deploy-*. */
             readonly permissions: readonly string[];
             /**
              * Format: date-time
@@ -1017,6 +1508,16 @@ export interface components {
             readonly serverTime: string;
             /** @description The server's version. */
             readonly version: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly State: {
+            readonly channels: readonly components["schemas"]["ChannelState"][];
+            /** @description The newest first. */
+            readonly deliveries: readonly components["schemas"]["Delivery"][];
+            /** @description What is wrong with the file; the last good rules hold. */
+            readonly problem?: string;
+            readonly rules: readonly components["schemas"]["Rule"][];
         } & {
             readonly [key: string]: unknown;
         };
@@ -1036,6 +1537,12 @@ export interface components {
             readonly memory: components["schemas"]["Usage"];
             readonly timestamp: string;
             readonly type: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly TestRequestBody: {
+            /** @description The channel's name. */
+            readonly channel: string;
         } & {
             readonly [key: string]: unknown;
         };
@@ -1166,16 +1673,9 @@ export interface operations {
             };
         };
     };
-    readonly costs: {
+    readonly budgets: {
         readonly parameters: {
-            readonly query?: {
-                /** @description Only this agent. */
-                readonly agentType?: string;
-                /** @description Only executions queued then or later (RFC 3339). */
-                readonly since?: string;
-                /** @description Only executions queued before (RFC 3339). */
-                readonly until?: string;
-            };
+            readonly query?: never;
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1197,7 +1697,102 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["CostsAnswerBody"];
+                    readonly "application/json": components["schemas"]["BudgetReport"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "set-budgets": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewBudgets"];
+            };
+        };
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BudgetReport"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly costs: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Only this agent. */
+                readonly agentType?: string;
+                /** @description What is summed by: day, agent, model, trigger (its kind) or user. day when absent. */
+                readonly by?: "day" | "agent" | "model" | "trigger" | "user";
+                /** @description Only executions queued then or later: a time (RFC 3339), or a day in the time zone. */
+                readonly since?: string;
+                /** @description The time zone of days, as an IANA name such as Europe/Berlin. UTC when absent. */
+                readonly timezone?: string;
+                /** @description Only executions queued before: a time (RFC 3339), or a day in the time zone, which is then left out. */
+                readonly until?: string;
+            };
+            readonly header?: {
+                /** @description text/csv for a table, application/json otherwise. */
+                readonly Accept?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The sums. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CostReport"];
+                    readonly "text/csv": string;
                 };
             };
             /** @description A problem document says what was wrong. */
@@ -1505,11 +2100,58 @@ export interface operations {
             };
         };
     };
+    readonly "send-input": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The execution's id. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["InputRequestBody"];
+            };
+        };
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly "execution-log": {
         readonly parameters: {
             readonly query?: {
                 /** @description Go on with what is written, until the execution has ended. */
                 readonly follow?: boolean;
+                /** @description Of an agent whose output is a conversation: the messages that its program wrote, byte for byte, in place of what people read. */
+                readonly raw?: boolean;
                 /** @description Only this stream: stdout or stderr. Both when absent. */
                 readonly stream?: readonly string[] | null;
             };
@@ -1697,6 +2339,125 @@ export interface operations {
             };
         };
     };
+    readonly "list-keys": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["KeysAnswerBody"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "create-key": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CreateKeyRequestBody"];
+            };
+        };
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["NewKeyView"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "revoke-key": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The key's id, from GET /api/keys. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly messages: {
         readonly parameters: {
             readonly query?: {
@@ -1726,6 +2487,126 @@ export interface operations {
                 content: {
                     readonly "application/x-ndjson": string;
                 };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly notifications: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "set-notifications": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NotificationsRequestBody"];
+            };
+        };
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "test-notification": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["TestRequestBody"];
+            };
+        };
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document says what was wrong. */
             readonly default: {
