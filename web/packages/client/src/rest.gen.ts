@@ -273,6 +273,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/executions/cancel": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Stop all executions, or those of an agent or with a tag
+         * @description Those that wait are taken out of the queue first, so that none of them starts when another ends. Only executions of agents that you may cancel are stopped. Needs the permission `executions:cancel`.
+         */
+        readonly post: operations["cancel-executions"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/keys": {
         readonly parameters: {
             readonly query?: never;
@@ -941,6 +961,24 @@ export interface components {
             readonly timezone?: string;
         } & {
             readonly [key: string]: unknown;
+        };
+        readonly CancelledMany: {
+            /** @description Ids of those that have ended or are being stopped, those that waited first. */
+            readonly executions: readonly string[];
+            /** @description Ids of those whose end could not be stored: they still wait. The server's log says why. */
+            readonly failed?: readonly string[] | null;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly CancelMany: {
+            /** @description Only those of this agent. */
+            readonly agentType?: string;
+            /** @description Every execution that has not ended. Needed where no filter is given. */
+            readonly all?: boolean;
+            /** @description Why, in your words. */
+            readonly reason?: string;
+            /** @description Only those with all of these tags. */
+            readonly tags?: readonly string[] | null;
         };
         readonly CancelRequestBody: {
             /** @description Why, in your words. */
@@ -2326,6 +2364,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/x-ndjson": string;
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "cancel-executions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CancelMany"];
+            };
+        };
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Accepted */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CancelledMany"];
                 };
             };
             /** @description A problem document says what was wrong. */
