@@ -86,7 +86,7 @@ func (p *parser) readStop(n *yaml.Node) {
 				p.def.Stop.Grace = grace
 			}
 		case "to":
-			p.choice(m.value, "stop.to", map[string]func(){
+			p.oneWord(m.value, "stop.to", map[string]func(){
 				"tree": func() { p.def.Stop.ToMain = false },
 				"main": func() { p.def.Stop.ToMain = true },
 			})
@@ -97,21 +97,21 @@ func (p *parser) readStop(n *yaml.Node) {
 }
 
 func (p *parser) readOutput(n *yaml.Node) {
-	p.choice(n, "output", map[string]func(){
+	p.oneWord(n, "output", map[string]func(){
 		"separate": func() { p.def.MergeOutput = false },
 		"merged":   func() { p.def.MergeOutput = true },
 	})
 }
 
 func (p *parser) readStdin(n *yaml.Node) {
-	p.choice(n, "stdin", map[string]func(){
+	p.oneWord(n, "stdin", map[string]func(){
 		"closed": func() { p.def.OpenStdin = false },
 		"open":   func() { p.def.OpenStdin = true },
 	})
 }
 
-// choice reads one of a few words.
-func (p *parser) choice(n *yaml.Node, field string, set map[string]func()) {
+// oneWord reads one of a few words.
+func (p *parser) oneWord(n *yaml.Node, field string, set map[string]func()) {
 	words := make([]string, 0, len(set))
 	for word := range set {
 		words = append(words, word)

@@ -445,6 +445,126 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/schedules": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * When agents are started without a hand, and what came of it last
+         * @description Needs the permission `agents:execute` or `executions:read`.
+         */
+        readonly get: operations["list-schedules"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/schedules/{agent}/{n}/pause": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Keep a schedule from starting anything, over reloads and restarts
+         * @description Needs the permission `agents:execute`.
+         */
+        readonly post: operations["pause-schedule"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/schedules/{agent}/{n}/resume": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Let a schedule go on from now
+         * @description Needs the permission `agents:execute`.
+         */
+        readonly post: operations["resume-schedule"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/schedules/{agent}/{n}/run": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Start a schedule's run out of turn, with its parameters
+         * @description Needs the permission `agents:execute`.
+         */
+        readonly post: operations["run-schedule"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/schedules/occurrences": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * What was due in a span of time and what came of it, and what is due in it
+         * @description Of a schedule that is due often, the first 500 due times to come are listed. Needs the permission `agents:execute` or `executions:read`.
+         */
+        readonly get: operations["list-occurrences"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/schedules/preview": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * When an expression would be due
+         * @description Needs the permission `agents:execute` or `executions:read`.
+         */
+        readonly get: operations["preview-schedule"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/schemas/agent.json": {
         readonly parameters: {
             readonly query?: never;
@@ -762,6 +882,8 @@ export interface components {
             readonly retention?: components["schemas"]["AgentRetention"];
             /** @description What is run, for people. Secrets masked. */
             readonly runs: readonly components["schemas"]["Row"][];
+            /** @description When it is started without a hand. */
+            readonly schedule?: readonly components["schemas"]["AgentSchedule"][] | null;
             /** @description Shell script: what the definition says, secrets masked. One of the kinds' keys is there. */
             readonly shell?: unknown;
             /**
@@ -868,6 +990,24 @@ export interface components {
             readonly agents: readonly components["schemas"]["Agent"][];
             /** @description What is wrong with definition files. The last good form of a file that has become wrong is still among agents. */
             readonly problems: readonly components["schemas"]["DefinitionProblem"][];
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly AgentSchedule: {
+            readonly cron: string;
+            readonly enabled: boolean;
+            /**
+             * Format: int64
+             * @description A run begins up to so much after its due time.
+             */
+            readonly jitterMs?: number;
+            /** @enum {string} */
+            readonly missed: "skip" | "latest" | "all";
+            /** @enum {string} */
+            readonly overlap: "skip" | "queue" | "replace";
+            /** @description Secrets masked. */
+            readonly parameters?: unknown;
+            readonly timezone: string;
         } & {
             readonly [key: string]: unknown;
         };
@@ -1372,6 +1512,35 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly Occurrence: {
+            readonly agent: string;
+            /**
+             * Format: int64
+             * @description How many they are.
+             */
+            readonly count?: number;
+            /** Format: date-time */
+            readonly due: string;
+            readonly executionId?: string;
+            /** Format: int64 */
+            readonly n: number;
+            /** @enum {string} */
+            readonly outcome: "due" | "started" | "skipped" | "waiting";
+            readonly reason?: string;
+            /**
+             * Format: date-time
+             * @description The last of several that were skipped together.
+             */
+            readonly until?: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly OccurrencesAnswerBody: {
+            /** @description By time. */
+            readonly occurrences: readonly components["schemas"]["Occurrence"][];
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly PendingApproval: {
             readonly askedAt: string;
             readonly expiresAt?: string;
@@ -1383,6 +1552,15 @@ export interface components {
             readonly seq: number;
             readonly title?: string;
             readonly tool?: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly PreviewAnswerBody: {
+            /** @description The next due times, with the offset of the time zone. */
+            readonly next: readonly string[];
+            /** @description When it is due, in words. */
+            readonly text: string;
+            readonly timezone: string;
         } & {
             readonly [key: string]: unknown;
         };
@@ -1524,6 +1702,12 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly SchedulesAnswerBody: {
+            /** @description By agent and place. */
+            readonly schedules: readonly components["schemas"]["View"][];
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly Session: {
             /**
              * Format: date-time
@@ -1620,6 +1804,48 @@ export interface components {
             readonly total: number;
             /** Format: int64 */
             readonly used: number;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly View: {
+            readonly agent: string;
+            readonly cron: string;
+            /** @description As its definition says. */
+            readonly enabled: boolean;
+            /** @description Why a start is tried again. */
+            readonly error?: string;
+            /**
+             * Format: int64
+             * @description A run begins up to so much after its due time.
+             */
+            readonly jitterMs?: number;
+            /** @description The newest due time that passed. */
+            readonly last?: components["schemas"]["Occurrence"];
+            /** @enum {string} */
+            readonly missed: "skip" | "latest" | "all";
+            /**
+             * Format: int64
+             * @description Its place in the agent's definition, from 0.
+             */
+            readonly n: number;
+            /** @description The next due times, with the offset of the time zone; none while it is not enabled. */
+            readonly next: readonly string[];
+            /** @enum {string} */
+            readonly overlap: "skip" | "queue" | "replace";
+            /** @description Secrets masked. */
+            readonly parameters?: unknown;
+            readonly paused: boolean;
+            /** Format: date-time */
+            readonly pausedAt?: string;
+            readonly pausedBy?: string;
+            /** @description When it is due, in words. */
+            readonly text: string;
+            readonly timezone: string;
+            /**
+             * Format: int64
+             * @description How many due times wait for the end of an earlier run.
+             */
+            readonly waiting?: number;
         } & {
             readonly [key: string]: unknown;
         };
@@ -2813,6 +3039,260 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["RetentionReport"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "list-schedules": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SchedulesAnswerBody"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "pause-schedule": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The agent's name. */
+                readonly agent: string;
+                /** @description The schedule's place in the agent's definition, from 0. */
+                readonly n: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "resume-schedule": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The agent's name. */
+                readonly agent: string;
+                /** @description The schedule's place in the agent's definition, from 0. */
+                readonly n: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "run-schedule": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The agent's name. */
+                readonly agent: string;
+                /** @description The schedule's place in the agent's definition, from 0. */
+                readonly n: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly Location?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "list-occurrences": {
+        readonly parameters: {
+            readonly query?: {
+                /** @description RFC 3339; a week ago when absent. */
+                readonly from?: string;
+                /** @description RFC 3339; a week from now when absent. */
+                readonly to?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["OccurrencesAnswerBody"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "preview-schedule": {
+        readonly parameters: {
+            readonly query: {
+                /** @description As in a definition. */
+                readonly cron: string;
+                /** @description A name of the IANA database; that of the server when absent. */
+                readonly timezone?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PreviewAnswerBody"];
                 };
             };
             /** @description A problem document says what was wrong. */
