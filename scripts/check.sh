@@ -16,6 +16,7 @@ formatted() {
 generated() {
 	local wrote
 	wrote=$(go run ./protocol/gen) || return
+	go test ./internal/run/agent ./cmd/claudeops -run '^(TestDocs_|TestSchema_file_is_fresh)' || return
 	[ -z "$wrote" ] || { echo "stale; written anew now, commit them:"; echo "$wrote"; return 1; }
 }
 
