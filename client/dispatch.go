@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -63,8 +62,8 @@ func (d *dispatcher) frame(frame []byte) error {
 		run.lines = run.lines[:len(run.lines)+end]
 		run.last = h.seq
 		run.count++
-		run.terminal = execution.IsTerminalType(h.kind)
-		if h.kind == execution.TypeLog {
+		run.terminal = protocol.IsTerminalType(h.kind)
+		if h.kind == protocol.TypeLog {
 			run.lifecycle = false
 		} else {
 			d.c.watch.event(d.c, line)

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -34,7 +33,7 @@ func (c *Client) Range(ctx context.Context, executionID string, from, to uint64)
 // history yields the events after the cursor, up to and with the last one asked for; 0: all.
 func (c *Client) history(ctx context.Context, cursor protocol.Cursor, last uint64) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		if err := execution.ValidateID(cursor.ExecutionID); err != nil {
+		if err := protocol.ValidateID(cursor.ExecutionID); err != nil {
 			yield(Message{}, &Error{Code: protocol.BadRequest, Message: err.Error()})
 			return
 		}
@@ -82,7 +81,7 @@ func (c *Client) history(ctx context.Context, cursor protocol.Cursor, last uint6
 // Tail gives the cursor from which the last n events of an execution follow, as it is now.
 func (c *Client) Tail(ctx context.Context, executionID string, n uint64) (protocol.Cursor, error) {
 	cursor := protocol.Cursor{ExecutionID: executionID}
-	if err := execution.ValidateID(executionID); err != nil {
+	if err := protocol.ValidateID(executionID); err != nil {
 		return cursor, &Error{Code: protocol.BadRequest, Message: err.Error()}
 	}
 	query := url.Values{"tail": {strconv.FormatUint(max(n, 1), 10)}, "limit": {"1"}}

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -87,7 +86,7 @@ func (q *SearchQuery) check() error {
 	case q.ExecutionID != "" && (q.AgentType != "" || len(q.Status) > 0):
 		return &Error{Code: protocol.BadRequest, Message: "AgentType and Status choose among all executions; with ExecutionID there is nothing to choose"}
 	case q.ExecutionID != "":
-		if err := execution.ValidateID(q.ExecutionID); err != nil {
+		if err := protocol.ValidateID(q.ExecutionID); err != nil {
 			return &Error{Code: protocol.BadRequest, Message: err.Error()}
 		}
 	}

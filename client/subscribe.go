@@ -7,7 +7,6 @@ import (
 	"iter"
 	"time"
 
-	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -35,7 +34,7 @@ func (c *Client) Subscribe(ctx context.Context, cursor protocol.Cursor) iter.Seq
 // Messages is Subscribe without decoding: for those who pass events on, or need very many of them.
 func (c *Client) Messages(ctx context.Context, cursor protocol.Cursor) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		if err := execution.ValidateID(cursor.ExecutionID); err != nil {
+		if err := protocol.ValidateID(cursor.ExecutionID); err != nil {
 			yield(Message{}, &Error{Code: protocol.BadRequest, Message: err.Error()})
 			return
 		}
@@ -95,7 +94,7 @@ func (c *Client) Wait(ctx context.Context, executionID string) (protocol.Record,
 		if err != nil {
 			return record, err
 		}
-		if m.Type == execution.TypeLog {
+		if m.Type == protocol.TypeLog {
 			record.Head = m.Seq
 			continue
 		}

@@ -88,3 +88,9 @@ var At = protocol.At
 
 // IsTerminalType reports whether an event of that type ends its execution.
 func IsTerminalType(eventType string) bool { return protocol.IsTerminalType(eventType) }
+
+// IDLength is the length of an execution's id.
+const IDLength = protocol.IDLength
+
+// ValidateID says whether id can be an execution's id. Whatever passes is safe as a file name.
+func ValidateID(id string) error { return protocol.ValidateID(id) }
