@@ -77,6 +77,14 @@ func notInPattern(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.' && r != '*' && r != '?'
 }
 
+// String is the grant as ParseGrant reads it.
+func (g Grant) String() string {
+	if g.Agents == "" {
+		return g.Permission
+	}
+	return g.Permission + "@" + g.Agents
+}
+
 // Covers reports whether the grant is for an agent of that name.
 func (g Grant) Covers(agent string) bool {
 	if g.Agents == "" {

@@ -142,6 +142,8 @@ func (a *App) open() (err error) {
 	a.supervisor, err = supervisor.Open(supervisor.Options{
 		DataDir: a.dir.Path(), Executable: c.Executable, Catalogue: a.catalogue, Store: a.store, Index: a.index,
 		Log: a.log, MaxRunning: c.MaxRunning, Drain: c.Drain, MaxQueued: maxQueued(c.Limits), Prices: c.Prices,
+		URL:     a.URL,
+		Token:   func(id string) (string, error) { return a.auth.ExecutionToken(auth.Principal{}, id) },
 		Bound:   func(user, id string) { a.gateway.EndWithCaller(user, id) },
 		Changed: func(id string) { a.gateway.Forget(id) },
 	})
@@ -151,6 +153,10 @@ func (a *App) open() (err error) {
 	if err := a.openSchedules(); err != nil {
 		return err
 	}
+	a.auth.TrustExecutions(func(id string) bool {
+		rec, err := a.supervisor.Get(context.Background(), id)
+		return err == nil && !rec.Terminal
+	})
 	if err := a.openKeeper(); err != nil {
 		return err
 	}

@@ -405,7 +405,7 @@ func (t *taker) sound(e *Execution) bool {
 // or progress that a copy has no part in, or that are made anew from the rest.
 var leftOut = []string{
 	"lock", "spec.json", "processes.ndjson", "spawned.json", "cancel.json", "caller.json",
-	"format", "audit.head", "server.json", "sessions.json", "restoring", "upgrade.json",
+	"format", "audit.head", "server.json", "sessions.json", "executions.key", "restoring", "upgrade.json",
 }
 
 const (

@@ -26,6 +26,10 @@ type Request struct {
 	IdempotencyKey string          // empty: none. The same user's same key gives the same execution
 	Trigger        execution.Trigger
 	StartedBy      string // the name of the API key; empty: Trigger.User says who
+	Parent         *protocol.Relative
+
+	// Token makes the token with which the execution's agent reaches this server. Nil: Options.Token does.
+	Token func(executionID string) (string, error)
 
 	// EndWithCaller says that the execution is to be cancelled when Trigger.User stays away: it is
 	// kept with the execution, so that the next server knows.
@@ -154,7 +158,11 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 		return nil, fmt.Errorf("create the journal of %s: %w", id, err)
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	if err := s.writeSidecar(id, control.SpecFile, s.newSpec(id, d, inv)); err != nil {
+	spec := s.newSpec(id, d, inv)
+	if err := s.connect(spec, request); err != nil {
+		return nil, err
+	}
+	if err := s.writeSidecar(id, control.SpecFile, spec); err != nil {
 		return nil, err
 	}
 	if request.EndWithCaller {
@@ -175,7 +183,7 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 	trigger := request.Trigger
 	line, at, err := appendEvent(w, &execution.Event{
 		Type: execution.TypeQueued, ExecutionID: id, Timestamp: execution.At(now),
-		AgentType: d.Name, Config: config, Trigger: &trigger, Tags: request.Tags, StartedBy: request.StartedBy,
+		AgentType: d.Name, Config: config, Trigger: &trigger, Tags: request.Tags, StartedBy: request.StartedBy, Parent: request.Parent,
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,10 @@ package supervisor
 
 import (
 	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/claudeops/claudeops/internal/run/agent"
 	"github.com/claudeops/claudeops/internal/run/control"
@@ -33,4 +37,39 @@ func runBudget(b agent.Budget) *control.Budget {
 		return nil
 	}
 	return &control.Budget{USD: *b.USD, Notional: b.Notional}
+}
+
+// What an agent finds in its environment to reach this server.
+const (
+	urlVariable   = "CLAUDEOPS_URL"
+	tokenVariable = "CLAUDEOPS_TOKEN"
+)
+
+// connect lets an execution's agent reach this server: with a token of its own, which is masked in what
+// it writes. What a server further up has set is not passed on, and a definition's own values stay.
+func (s *Supervisor) connect(spec *control.Spec, request Request) error {
+	token := request.Token
+	if token == nil {
+		token = s.options.Token
+	}
+	if s.options.URL == nil || token == nil {
+		return nil
+	}
+	text, err := token(spec.ExecutionID)
+	if err != nil {
+		return fmt.Errorf("make the token of %s: %w", spec.ExecutionID, err)
+	}
+	env := slices.DeleteFunc(slices.Clone(spec.Env), func(entry string) bool {
+		name, value, _ := strings.Cut(entry, "=")
+		return (name == urlVariable || name == tokenVariable) && value == os.Getenv(name)
+	})
+	for name, value := range map[string]string{urlVariable: s.options.URL(), tokenVariable: text} {
+		if !slices.ContainsFunc(env, func(entry string) bool { return strings.HasPrefix(entry, name+"=") }) {
+			env = append(env, name+"="+value)
+		}
+	}
+	slices.Sort(env)
+	spec.Env = env
+	spec.Secrets = append(slices.Clone(spec.Secrets), text)
+	return nil
 }

@@ -63,6 +63,12 @@ type Options struct {
 	// Reached is told of each step of a removal. It is for tests that die there. Nil: nobody.
 	Reached func(step string)
 
+	// URL is where this server is reached by agents, in CLAUDEOPS_URL. Nil: they are not told.
+	URL func() string
+
+	// Token makes the token of an execution that nobody in particular started. Nil: there is none.
+	Token func(executionID string) (string, error)
+
 	Runners Runners // nil: processes started from Executable
 }
 

@@ -16,7 +16,8 @@ import (
 
 // executionsFilter is what an executions subscription asks for.
 type executionsFilter struct {
-	scope     auth.Scope // what the subscriber may read
+	caller    auth.Principal
+	scope     auth.Scope // what the caller may read
 	agentType string
 	status    []execution.Status
 }
@@ -24,7 +25,7 @@ type executionsFilter struct {
 // wants reports whether an event is for this subscription. Changes of status pass whatever the
 // filter says of status: who watches what runs must hear that it ended.
 func (f *executionsFilter) wants(e *execution.Event, rec *execution.Record) bool {
-	if !f.scope.Allows(rec.AgentType) || f.agentType != "" && rec.AgentType != f.agentType {
+	if !f.scope.Allows(rec.AgentType) && !f.caller.Owns(protocol.PermRead, rec) || f.agentType != "" && rec.AgentType != f.agentType {
 		return false
 	}
 	if len(f.status) == 0 || slices.Contains(f.status, rec.Status) || e.Terminal() {
@@ -135,7 +136,7 @@ const recentInSnapshot = 50
 func (l *live) snapshot(ctx context.Context, f *executionsFilter) ([]execution.Record, error) {
 	live, ended := splitStatuses(f.status)
 	var all []execution.Record
-	readable := reading{l.executions, f.scope}
+	readable := readingOf(l.executions, f.caller)
 	for cursor := ""; len(live) > 0; {
 		page, err := readable.List(ctx, index.Filter{Status: live, AgentType: f.agentType, Limit: 1000, Cursor: cursor})
 		if err != nil {

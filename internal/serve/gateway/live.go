@@ -43,6 +43,7 @@ type credentials interface {
 	Token(ctx context.Context, token string) (auth.Principal, error)
 	Request(r *http.Request) (auth.Principal, error)
 	RedeemTicket(ticket string) (auth.Principal, error)
+	ExecutionToken(p auth.Principal, id string) (string, error)
 	Check(p auth.Principal) error
 }
 

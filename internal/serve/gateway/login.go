@@ -20,7 +20,7 @@ import (
 // signedIn is who the caller is.
 type signedIn struct {
 	ID          string     `json:"id" doc:"The user's id."`
-	Kind        string     `json:"kind" enum:"owner,session,jwt,key" doc:"What the caller showed."`
+	Kind        string     `json:"kind" enum:"owner,session,jwt,key,execution" doc:"What the caller showed."`
 	Permissions []string   `json:"permissions" nullable:"false" doc:"admin holds all of them. One with @ is for the agents alone that follow, as in agents:execute@deploy-*."`
 	ExpiresAt   *time.Time `json:"expiresAt,omitempty" doc:"When the credential ends at the latest; none: not by itself."`
 	Version     string     `json:"version" doc:"The server's version."`

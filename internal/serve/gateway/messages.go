@@ -226,7 +226,7 @@ func (l *live) carryOut(ctx context.Context, c caller, to receiver, req *protoco
 	case protocol.TypeLogsUnsubscribe:
 		to.unsubscribeLogs(req.ExecutionID)
 	case protocol.TypeExecutionsSubscribe:
-		filter, err := filterOf(readable.scope, req.AgentType, req.Status)
+		filter, err := filterOf(c.principal, req.AgentType, req.Status)
 		if err != nil {
 			return err
 		}
@@ -264,11 +264,10 @@ func (l *live) execute(ctx context.Context, c caller, to receiver, req *protocol
 	var existing bool
 	err := mayExecute(c.principal, req.AgentType)
 	if err == nil {
-		rec, existing, err = l.executions.Execute(ctx, supervisor.Request{
-			AgentType: req.AgentType, Config: req.Config, Tags: req.Tags, IdempotencyKey: req.IdempotencyKey,
-			Trigger: execution.Trigger{Kind: c.trigger, User: c.principal.ID}, StartedBy: c.principal.Name,
-			EndWithCaller: req.OnDisconnect == "cancel",
-		})
+		request := requestOf(l.auth, c.principal, c.trigger)
+		request.AgentType, request.Config, request.Tags, request.IdempotencyKey = req.AgentType, req.Config, req.Tags, req.IdempotencyKey
+		request.EndWithCaller = req.OnDisconnect == "cancel"
+		rec, existing, err = l.executions.Execute(ctx, request)
 	}
 	l.record(c, "execution.create", rec.ExecutionID, "agent "+strconv.Quote(req.AgentType), err)
 	if err != nil {
@@ -282,7 +281,7 @@ func (l *live) execute(ctx context.Context, c caller, to receiver, req *protocol
 		QueuePosition: rec.QueuePosition, Existing: existing,
 	})
 	wants := req.Subscribe == nil || *req.Subscribe
-	if _, reads := to.(*session); wants && reads && c.principal.CanFor(protocol.PermRead, rec.AgentType) {
+	if _, reads := to.(*session); wants && reads && may(c.principal, protocol.PermRead, &rec) {
 		return to.subscribeLogs("", rec.ExecutionID, feed.Start{})
 	}
 	return nil
@@ -302,8 +301,8 @@ func startOf(req *protocol.Request) (feed.Start, error) {
 	return start, nil
 }
 
-func filterOf(scope auth.Scope, agentType, status string) (*executionsFilter, error) {
-	f := &executionsFilter{scope: scope, agentType: agentType}
+func filterOf(p auth.Principal, agentType, status string) (*executionsFilter, error) {
+	f := &executionsFilter{caller: p, scope: p.Scope(protocol.PermRead), agentType: agentType}
 	for _, one := range strings.FieldsFunc(status, func(r rune) bool { return r == ',' || r == ' ' }) {
 		s := execution.Status(one)
 		if !s.Valid() {

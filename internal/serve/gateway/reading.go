@@ -7,6 +7,7 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/index"
+	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/trust/auth"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -22,16 +23,22 @@ type records interface {
 type reading struct {
 	records records
 	scope   auth.Scope
+	caller  auth.Principal
 }
 
 func readingOf(all records, p auth.Principal) reading {
-	return reading{all, p.Scope(protocol.PermRead)}
+	return reading{all, p.Scope(protocol.PermRead), p}
+}
+
+// may reports whether a caller holds a permission for an execution.
+func may(p auth.Principal, perm string, rec *execution.Record) bool {
+	return p.CanFor(perm, rec.AgentType) || p.Owns(perm, rec)
 }
 
 // Get gives a record.
 func (r reading) Get(ctx context.Context, id string) (execution.Record, error) {
 	rec, err := r.records.Get(ctx, id)
-	if err == nil && !r.scope.Allows(rec.AgentType) {
+	if err == nil && !may(r.caller, protocol.PermRead, &rec) {
 		return execution.Record{}, noExecution(id)
 	}
 	return rec, err
@@ -55,6 +62,9 @@ func noExecution(id string) error {
 // List gives a page of records.
 func (r reading) List(ctx context.Context, f index.Filter) (index.Page, error) {
 	switch {
+	case r.caller.Execution() != "": // an agent knows by their ids what it started
+		rec, err := r.Get(ctx, r.caller.Execution())
+		return index.Page{Executions: []execution.Record{rec}, Total: 1}, err
 	case r.scope.Empty():
 		return index.Page{}, nil
 	case !r.scope.All():
@@ -74,9 +84,9 @@ func acting(ctx context.Context, all records, p auth.Principal, id, perm string)
 	switch {
 	case err != nil:
 		return execution.Record{}, err
-	case p.CanFor(perm, rec.AgentType):
+	case may(p, perm, &rec):
 		return rec, nil
-	case p.CanFor(protocol.PermRead, rec.AgentType):
+	case may(p, protocol.PermRead, &rec):
 		return execution.Record{}, fault.New(protocol.Forbidden, "this needs the permission %s for the agent %s, which %s does not have", perm, rec.AgentType, p.ID)
 	}
 	return execution.Record{}, noExecution(id)
@@ -87,11 +97,30 @@ func mayExecute(p auth.Principal, agent string) error {
 	if p.CanFor(protocol.PermExecute, agent) {
 		return nil
 	}
+	if p.Execution() != "" {
+		return fault.New(protocol.Forbidden, "this agent may not start the agent %.100q: whoever started it may not, or %d executions have started one another already", agent, auth.MaxCallDepth)
+	}
 	return fault.New(protocol.Forbidden, "this needs the permission %s for the agent %.100q, which %s does not have", protocol.PermExecute, agent, p.ID)
 }
 
 // limited gives as much of a record as the caller may know: who may only act on an execution learns its
 // id and how it stands.
 func limited(rec execution.Record, p auth.Principal) recordBody {
-	return recordBody{rec, !p.CanFor(protocol.PermRead, rec.AgentType)}
+	return recordBody{rec, !may(p, protocol.PermRead, &rec)}
+}
+
+// requestOf makes the request of a caller: in whose name it is, and with a token for the agent.
+func requestOf(credentials interface {
+	ExecutionToken(p auth.Principal, id string) (string, error)
+}, p auth.Principal, trigger string) supervisor.Request {
+	user, name := p.Starter()
+	r := supervisor.Request{
+		Trigger: execution.Trigger{Kind: trigger, User: user}, StartedBy: name,
+		Token: func(id string) (string, error) { return credentials.ExecutionToken(p, id) },
+	}
+	if parent := p.Execution(); parent != "" {
+		r.Trigger.Kind = "agent"
+		r.Parent = &protocol.Relative{ExecutionID: parent, Why: protocol.WhyCall}
+	}
+	return r
 }

@@ -165,10 +165,9 @@ func (g *Gateway) createExecution(ctx context.Context, in *createRequest) (*crea
 	var existing bool
 	err := mayExecute(p, in.Body.AgentType)
 	if err == nil {
-		rec, existing, err = g.opts.Supervisor.Execute(ctx, supervisor.Request{
-			AgentType: in.Body.AgentType, Config: json.RawMessage(in.Body.Config), Tags: in.Body.Tags, IdempotencyKey: key,
-			Trigger: execution.Trigger{Kind: restTrigger(ctx, p), User: p.ID}, StartedBy: p.Name,
-		})
+		request := requestOf(g.opts.Auth, p, restTrigger(ctx, p))
+		request.AgentType, request.Config, request.Tags, request.IdempotencyKey = in.Body.AgentType, json.RawMessage(in.Body.Config), in.Body.Tags, key
+		rec, existing, err = g.opts.Supervisor.Execute(ctx, request)
 	}
 	g.auditREST(ctx, p, audit.Entry{Action: "execution.create", Target: rec.ExecutionID, Detail: "agent " + quoted(in.Body.AgentType)}, err)
 	if err != nil {

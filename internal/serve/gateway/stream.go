@@ -77,7 +77,7 @@ func (l *live) openStream(r *http.Request, p auth.Principal, lastEventID string)
 		return nil, fault.New(protocol.LimitReached, "a stream may watch %d executions at once", l.limits.MaxSubscriptions)
 	}
 	if query.Get("executions") != "" {
-		if s.watch, err = filterOf(p.Scope(protocol.PermRead), query.Get("agentType"), query.Get("status")); err != nil {
+		if s.watch, err = filterOf(p, query.Get("agentType"), query.Get("status")); err != nil {
 			return nil, err
 		}
 	}

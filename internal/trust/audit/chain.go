@@ -83,6 +83,9 @@ func readHead(path string) (end link, err error) {
 	if err != nil {
 		return link{}, err
 	}
+	if len(bytes.Trim(text, " \n\x00")) == 0 { // made, and no entry written yet
+		return link{}, nil
+	}
 	if err := json.Unmarshal(bytes.TrimSpace(text), &end); err != nil || len(end.Hash) != len(genesis) {
 		return link{}, fmt.Errorf("%s does not hold the end of the audit log's chain; remove it, and say why in your own records: entries that were cut off can't be told any more", path)
 	}

@@ -76,6 +76,7 @@ func TestVerify_finds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
+			record(t, dir, 0)
 			record(t, dir, 6)
 			record(t, dir, 4) // a restart goes on with the chain
 			edit(t, filepath.Join(dir, audit.File), c.change)

@@ -51,6 +51,7 @@ type Principal struct {
 
 	root    string // what the credential rests on: a key that must still be trusted
 	session string // key of the session, when there is one
+	call    *Call  // of an execution's token
 }
 
 // Options of an Authenticator.
@@ -75,13 +76,14 @@ type Authenticator struct {
 	log      *slog.Logger
 	dir      *os.Root
 
-	owner    *owner
-	sessions *sessions
-	keys     *apiKeys
-	tickets  *tickets
-	jwt      *verifier // nil when no JWT is trusted
-	failures *failures
-	close    sync.Once
+	owner      *owner
+	sessions   *sessions
+	keys       *apiKeys
+	executions *executions
+	tickets    *tickets
+	jwt        *verifier // nil when no JWT is trusted
+	failures   *failures
+	close      sync.Once
 }
 
 // Open reads the owner's token and the sessions of a data directory, and makes the token when it
@@ -108,6 +110,10 @@ func Open(opts Options) (*Authenticator, error) {
 		return nil, fmt.Errorf("open authenticator: %w", err)
 	}
 	if a.keys, err = openAPIKeys(dir, log); err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("open authenticator: %w", err)
+	}
+	if a.executions, err = openExecutions(dir); err != nil {
 		dir.Close()
 		return nil, fmt.Errorf("open authenticator: %w", err)
 	}
@@ -152,6 +158,9 @@ func (a *Authenticator) token(ctx context.Context, token string) (Principal, err
 	}
 	if strings.HasPrefix(token, KeyPrefix) {
 		return a.keys.find(token)
+	}
+	if strings.HasPrefix(token, ExecutionPrefix) {
+		return a.findExecution(token)
 	}
 	if p, ok := a.owner.match(token); ok {
 		return p, nil
@@ -235,6 +244,7 @@ func (a *Authenticator) Check(p Principal) error {
 // rooted reports whether the key that p rests on is still trusted.
 func (a *Authenticator) rooted(p Principal) error {
 	if kind, key, _ := strings.Cut(p.root, ":"); kind == KindOwner && a.owner.current(key) ||
+		kind == KindExecution && a.executions.runs(key) ||
 		kind == KindKey && a.keys.current(key) ||
 		kind == KindJWT && a.jwt != nil && a.jwt.trusts(key) {
 		return nil

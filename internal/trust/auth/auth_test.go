@@ -102,8 +102,8 @@ func TestOpen_files_are_private_whatever_the_umask(t *testing.T) {
 			t.Error(err)
 		}
 		entries, _ := os.ReadDir(dir)
-		if len(entries) != 2 {
-			t.Errorf("umask %#o: %d files are left, want the two", umask, len(entries))
+		if len(entries) != 3 {
+			t.Errorf("umask %#o: %d files are left, want the three", umask, len(entries))
 		}
 	}
 }

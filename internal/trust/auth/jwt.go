@@ -221,8 +221,8 @@ func (v *verifier) principal(c *claims, signed key) (Principal, error) {
 		return Principal{}, refuse(nil, "the token has no sub, so nobody can tell who it is for")
 	case c.Subject == OwnerID:
 		return Principal{}, refuse(nil, "the token's sub is %q, which is kept for the owner's token", OwnerID)
-	case strings.HasPrefix(c.Subject, keyUser):
-		return Principal{}, refuse(nil, "the token's sub begins with %q, which is kept for API keys", keyUser)
+	case strings.HasPrefix(c.Subject, keyUser), strings.HasPrefix(c.Subject, executionUser):
+		return Principal{}, refuse(nil, "the token's sub begins like the id of an API key or an execution")
 	case len(c.Subject) > maxSubject || strings.ContainsFunc(c.Subject, unprintable):
 		return Principal{}, refuse(nil, "the token's sub must be printable and %d bytes at most", maxSubject)
 	}

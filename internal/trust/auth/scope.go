@@ -7,12 +7,12 @@ import (
 )
 
 // Can reports whether p holds perm, by itself or through admin, for one agent at least. PermNone is
-// held by everyone who is somebody; a name that is no permission is held by nobody.
+// held by everyone who is somebody; an execution's own permissions by its agent, for some executions; a name that is no permission is held by nobody.
 func (p Principal) Can(perm string) bool {
 	if p.ID == "" {
 		return false
 	}
-	if perm == protocol.PermNone {
+	if perm == protocol.PermNone || p.Kind == KindExecution && slices.Contains(ofExecution, perm) {
 		return true
 	}
 	return !p.Scope(perm).Empty()

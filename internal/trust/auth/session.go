@@ -241,7 +241,7 @@ func (s *sessions) writeLocked() error {
 // SetSession signs a browser in as p: it starts a session and sets its cookie. The session ends
 // with the credential it was made from.
 func (a *Authenticator) SetSession(w http.ResponseWriter, r *http.Request, p Principal) (Principal, error) {
-	if err := a.Check(p); err != nil {
+	if err := errors.Join(a.Check(p), p.noSession()); err != nil {
 		return Principal{}, err
 	}
 	secret, signedIn, err := a.sessions.add(p, peerOf(r).Address, r.UserAgent())

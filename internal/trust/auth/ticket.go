@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ func (a *Authenticator) IssueTicket(p Principal) (string, time.Time, error) {
 
 // IssueTicketFor is IssueTicket with a life of its own.
 func (a *Authenticator) IssueTicketFor(p Principal, life time.Duration) (string, time.Time, error) {
-	if err := a.Check(p); err != nil {
+	if err := errors.Join(a.Check(p), p.noSession()); err != nil {
 		return "", time.Time{}, err
 	}
 	now := time.Now()
