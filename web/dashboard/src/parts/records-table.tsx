@@ -31,7 +31,7 @@ export function RecordsTable({ records, chosen, onChoose, label, pointer }: Reco
       <table className="w-full border-collapse table-fixed" aria-label={label}>
         <colgroup>
           {chosen && <col className="w-9" />}
-          <col className="w-[112px]" />
+          <col className="w-[122px]" />
           <col className="sm:w-[30%]" />
           <col className="hidden sm:table-column" />
           <col className="hidden sm:table-column w-[104px]" />
@@ -151,7 +151,7 @@ function Row({
             {formatWhen(Date.parse(record.endedAt ?? record.queuedAt), now)}
           </time>
         ) : (
-          <StopButton record={record} onError={sayError} className="py-0! leading-[18px]!" />
+          <StopButton record={record} onError={sayError} className="py-0! sm:min-h-0! sm:leading-[18px]!" />
         )}
       </td>
     </tr>
