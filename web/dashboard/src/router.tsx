@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, Link } from "@tanstack/react-router";
 import type { ComponentType, ReactNode } from "react";
+import { parseCostsSearch } from "./costs/address.ts";
 import { parseHistorySearch } from "./history/address.ts";
 import { type FailedPart, isLoadFailure, part, Ways } from "./lib/part.tsx";
 import { basePath } from "./lib/place.ts";
@@ -60,6 +61,17 @@ const agent = createRoute({
   path: "/agents/$name",
   component: page("This agent", () => import("./pages/agent.tsx")),
 });
+const approvals = createRoute({
+  getParentRoute: () => root,
+  path: "/approvals",
+  component: page("Approvals", () => import("./pages/approvals.tsx")),
+});
+const costs = createRoute({
+  getParentRoute: () => root,
+  path: "/costs",
+  validateSearch: parseCostsSearch,
+  component: page("Costs", () => import("./pages/costs.tsx")),
+});
 const system = createRoute({
   getParentRoute: () => root,
   path: "/system",
@@ -67,7 +79,7 @@ const system = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, login, history, execution, agents, agent, system]),
+  routeTree: root.addChildren([overview, login, history, execution, agents, agent, approvals, costs, system]),
   basepath: basePath === "" ? "/" : basePath,
   defaultPreload: "intent",
   defaultPendingComponent: Pending,

@@ -4,7 +4,9 @@ import {
   type FailureReason,
   stringifyJson,
 } from "@claudeops/client";
-import { fieldsOf, formatPlural, formatUsd, showControls, type Tone, triggerPlace } from "@claudeops/react";
+import { formatPlural, formatUsd, showControls, type Tone, triggerPlace } from "@claudeops/react";
+
+import { parametersOf } from "./parameters.ts";
 
 /** What a run came to: its status, or what a health report found. */
 export function toneOf(record: ExecutionRecord): Tone {
@@ -137,14 +139,14 @@ export function triggerShort(record: ExecutionRecord): string {
 
 /** Whether an agent can be started without asking anything. */
 export function needsParameters(agent: AgentDefinition): boolean {
-  return fieldsOf(agent.parameters).some((field) => field.required && field.fallback === undefined);
+  return parametersOf(agent.parameters).some((field) => field.required && field.fallback === undefined);
 }
 
 /** What tells a run from others of its agent: its tags, and the parameters that are not the default. */
 export function distinctionOf(record: ExecutionRecord, agent: AgentDefinition | undefined): string {
   const tags = (record as { readonly tags?: readonly string[] }).tags ?? [];
   const fallbacks = new Map(
-    fieldsOf(agent?.parameters).map((field) => [field.name, stringifyJson(field.fallback)]),
+    parametersOf(agent?.parameters).map((field) => [field.name, stringifyJson(field.fallback)]),
   );
   const given = Object.entries((record.config ?? {}) as Readonly<Record<string, unknown>>)
     .filter(([name, value]) => value !== "" && fallbacks.get(name) !== stringifyJson(value))

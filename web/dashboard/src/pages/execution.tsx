@@ -11,11 +11,15 @@ import { useRunner } from "../lib/run.tsx";
 import { useTitle } from "../lib/title.ts";
 import { say, sayError } from "../lib/toasts.ts";
 import { costOf, isMasked, reportStatus, summaryOf, toneOf, triggerWords } from "../lib/words.ts";
+import ApprovalList from "../parts/approval-list.tsx";
 import { Confirm } from "../parts/confirm.tsx";
 import { ExecutionDetails } from "../parts/execution-details.tsx";
+import { InputBox, readsInput } from "../parts/input-box.tsx";
 import { Notice } from "../parts/notice.tsx";
 
 const Report = part(() => import("../parts/report.tsx"), { name: "The result" });
+
+const ContinueDialog = part(() => import("../parts/continue-dialog.tsx"), { name: "The form" });
 
 const MARKS: Readonly<Record<string, string>> = {
   queued: "◌",
@@ -62,6 +66,8 @@ export default function ExecutionPage(): ReactNode {
 
 function Execution({ record }: { record: ExecutionRecord }): ReactNode {
   const hasReport = record.terminal && record.result !== undefined && record.result !== null;
+  const agents = useAgents();
+  const agent = agents.data?.agents.find((known) => known.name === record.agentType);
   const [tab, setTab] = useState<"log" | "result" | null>(null);
   const [details, setDetails] = useState(false);
   // A linked line is what one came for; else a report is.
@@ -96,15 +102,23 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
               <Report result={record.result} />
             </div>
           ) : (
-            <LogViewer
-              executionId={record.executionId}
-              label={`Log of ${record.agentType}`}
-              pageKeys
-              defaults={{
-                wrap: matchMedia("(max-width: 760px)").matches,
-                time: matchMedia("(max-width: 760px)").matches ? "off" : "local",
-              }}
-            />
+            <>
+              {(record.pendingApprovals?.length ?? 0) > 0 && (
+                <div className="flex-none grid gap-2.5 p-3 max-h-[60%] overflow-y-auto border-b border-line">
+                  <ApprovalList executionId={record.executionId} />
+                </div>
+              )}
+              <LogViewer
+                executionId={record.executionId}
+                label={`Log of ${record.agentType}`}
+                pageKeys
+                defaults={{
+                  wrap: matchMedia("(max-width: 760px)").matches,
+                  time: matchMedia("(max-width: 760px)").matches ? "off" : "local",
+                }}
+              />
+              {!record.terminal && readsInput(agent) && <InputBox record={record} />}
+            </>
           )}
         </div>
         <aside
@@ -154,6 +168,7 @@ function Head({
   const { cancel } = useExecution(record.executionId);
   const [asking, setAsking] = useState(false);
   const [repeating, setRepeating] = useState(false);
+  const [continuing, setContinuing] = useState(false);
   const agent = agents.data?.agents.find((known) => known.name === record.agentType);
   const tone = toneOf(record);
   const masked = isMasked(record);
@@ -207,6 +222,11 @@ function Head({
         </span>
         {!record.terminal && canNotify && <NotifyButton executionId={record.executionId} />}
         <PinButton record={record} />
+        {record.terminal && record.sessionId && (
+          <button type="button" className="cops-button" onClick={() => setContinuing(true)}>
+            Continue…
+          </button>
+        )}
         <span className={record.terminal ? "inline-flex" : "hidden sm:inline-flex"}>
           <button
             type="button"
@@ -254,6 +274,7 @@ function Head({
       >
         It starts with the parameters of this run.
       </Confirm>
+      {continuing && <ContinueDialog record={record} open onClose={() => setContinuing(false)} />}
     </header>
   );
 }

@@ -1,8 +1,9 @@
 import type { ExecutionRecord } from "@claudeops/client";
-import { formatPlural, useExecutions } from "@claudeops/react";
+import { formatPlural, useApprovals, useExecutions } from "@claudeops/react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useMemo, useState } from "react";
 import { useHeld } from "../lib/held.ts";
+import { part } from "../lib/part.tsx";
 import { useAgents, useStale } from "../lib/queries.ts";
 import { useRunner } from "../lib/run.tsx";
 import { useTitle } from "../lib/title.ts";
@@ -18,9 +19,12 @@ import { SystemStrip } from "../parts/system-strip.tsx";
 const TALL = 4;
 const RECENT = 12;
 
+const ApprovalList = part(() => import("../parts/approval-list.tsx"), { name: "The approvals" });
+
 export function Overview(): ReactNode {
   const agents = useAgents();
   const { active, all, ready } = useExecutions();
+  const { approvals: waiting } = useApprovals();
   useTitle(active.length > 0 ? `${active.length} running` : "");
   // What waits comes after what runs.
   const running = useMemo(
@@ -42,6 +46,16 @@ export function Overview(): ReactNode {
     >
       <h1 className="sr-only">Overview</h1>
       <SystemStrip />
+      {waiting.length > 0 && (
+        <section aria-labelledby="waiting">
+          <div className="head-row">
+            <h2 id="waiting">Waiting for you</h2>
+          </div>
+          <div className="grid gap-2.5">
+            <ApprovalList />
+          </div>
+        </section>
+      )}
       {first ? (
         <Welcome />
       ) : (

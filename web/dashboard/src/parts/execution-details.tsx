@@ -88,7 +88,7 @@ export function ExecutionDetails({ record, onLine }: DetailsProps): ReactNode {
               </span>
             </Fact>
           )}
-          {record.terminal && (
+          {record.terminal && !record.survivors?.length && (
             <Fact name="Processes">
               {record.processesReaped > 0
                 ? `${formatCount(record.processesReaped)} reaped`
@@ -104,6 +104,18 @@ export function ExecutionDetails({ record, onLine }: DetailsProps): ReactNode {
                   </li>
                 ))}
               </ul>
+            </Fact>
+          )}
+          {record.survivors && record.survivors.length > 0 && (
+            <Fact name="Still alive">
+              <span className="text-failed">
+                {formatPlural(record.survivors.length, "process", "processes")} could not be ended:
+              </span>
+              {record.survivors.map((one) => (
+                <span key={one.pid} className="block font-mono text-[12.5px] wrap-anywhere">
+                  {one.pid} {one.command}
+                </span>
+              ))}
             </Fact>
           )}
           {record.logsRemovedAt && (
@@ -150,8 +162,8 @@ function Parameters({ record }: { record: ExecutionRecord }): ReactNode {
       {rest.length > 0 && (
         <details className={given.length > 0 ? "mt-2" : ""}>
           <summary className="cursor-pointer text-ink-2 hover:text-ink">
-            {given.length > 0 ? `${formatCount(rest.length)} more` : `All ${formatCount(rest.length)}`} at
-            their defaults
+            {formatPlural(rest.length, given.length > 0 ? "other" : "parameter")} at{" "}
+            {rest.length === 1 ? "its default" : "their defaults"}
           </summary>
           <div className="mt-2">
             <Values entries={rest} />

@@ -1,7 +1,8 @@
 import type { AgentDefinition } from "@claudeops/client";
-import { fieldsOf, useExecutions } from "@claudeops/react";
+import { useExecutions } from "@claudeops/react";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useMemo, useState } from "react";
+import { parametersOf } from "../lib/parameters.ts";
 import { useRunner } from "../lib/run.tsx";
 import { sayError } from "../lib/toasts.ts";
 import { byUse } from "../lib/use.ts";
@@ -31,7 +32,7 @@ export function RunRow({ agents }: { readonly agents: readonly AgentDefinition[]
 function QuickAction({ agent, primary }: { agent: AgentDefinition; primary: boolean }): ReactNode {
   const runner = useRunner();
   const [starting, setStarting] = useState(false);
-  const fields = fieldsOf(agent.parameters);
+  const fields = parametersOf(agent.parameters);
   const asks = needsParameters(agent);
   const driver = agent.driver === "claude" ? "claude" : "";
   const hint = asks ? `${fields.length} ${fields.length === 1 ? "field" : "fields"}` : driver;

@@ -47,6 +47,10 @@ const LATER: readonly (() => Promise<unknown>)[] = [
   () => import("../pages/agents.tsx"),
   () => import("../pages/agent.tsx"),
   () => import("../pages/system.tsx"),
+  () => import("../pages/approvals.tsx"),
+  () => import("../parts/approval-list.tsx"),
+  () => import("../pages/costs.tsx"),
+  () => import("../parts/continue-dialog.tsx"),
 ];
 
 /** Loads one after the other, each when the browser is idle; gives what ends it. */

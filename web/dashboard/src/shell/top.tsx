@@ -1,6 +1,16 @@
-import { ConnectionIndicator } from "@claudeops/react";
+import { ConnectionIndicator, formatPlural, useApprovals } from "@claudeops/react";
 import { Link } from "@tanstack/react-router";
-import { Bot, Clock, Gauge, LayoutDashboard, Monitor, Moon, Sun } from "lucide-react";
+import {
+  Bot,
+  CircleDollarSign,
+  Clock,
+  Gauge,
+  LayoutDashboard,
+  Monitor,
+  Moon,
+  Search,
+  Sun,
+} from "lucide-react";
 import type { ReactNode } from "react";
 import { isMac } from "../lib/keys.ts";
 import { setTheme, type Theme, useTheme } from "../lib/theme.ts";
@@ -9,6 +19,7 @@ export const PLACES = [
   { to: "/", name: "Overview", key: "o", icon: LayoutDashboard },
   { to: "/executions", name: "History", key: "h", icon: Clock },
   { to: "/agents", name: "Agents", key: "a", icon: Bot },
+  { to: "/costs", name: "Costs", key: "c", icon: CircleDollarSign },
   { to: "/system", name: "System", key: "s", icon: Gauge },
 ] as const;
 
@@ -42,6 +53,15 @@ export function Top({ onSeek, onSignIn }: { onSeek(): void; onSignIn(): void }):
         <kbd className="ml-auto">{isMac ? "⌘ K" : "Ctrl K"}</kbd>
       </button>
       <span className="ml-auto md:ml-2 flex items-center gap-1">
+        <Waiting />
+        <button
+          type="button"
+          onClick={onSeek}
+          aria-label="Search or run"
+          className="md:hidden grid place-items-center size-9 rounded-md text-ink-2 hover:text-ink hover:bg-hover"
+        >
+          <Search size={17} strokeWidth={1.8} aria-hidden="true" />
+        </button>
         <ConnectionIndicator onSignIn={onSignIn} />
         <ThemeButton />
       </span>
@@ -49,11 +69,27 @@ export function Top({ onSeek, onSignIn }: { onSeek(): void; onSignIn(): void }):
   );
 }
 
+/** How many agents wait for an answer, and the way to them. */
+function Waiting(): ReactNode {
+  const { approvals } = useApprovals();
+  if (approvals.length === 0) return null;
+  return (
+    <Link
+      to="/approvals"
+      className="inline-flex items-center gap-1.5 h-7 px-2.5 rounded-full border border-warning text-warning font-[550] hover:bg-hover"
+      aria-label={formatPlural(approvals.length, "approval waits for you", "approvals wait for you")}
+    >
+      {approvals.length}
+      <span className="hidden sm:inline">{approvals.length === 1 ? "approval" : "approvals"}</span>
+    </Link>
+  );
+}
+
 /** Pages on a phone: in reach of a thumb. */
 export function Bottom(): ReactNode {
   return (
     <nav
-      className="sm:hidden sticky bottom-0 z-20 mt-auto grid grid-cols-4 border-t border-line bg-panel pb-[env(safe-area-inset-bottom)]"
+      className="sm:hidden sticky bottom-0 z-20 mt-auto grid grid-cols-5 border-t border-line bg-panel pb-[env(safe-area-inset-bottom)]"
       aria-label="Pages"
     >
       {PLACES.map((place) => (

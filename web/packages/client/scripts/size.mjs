@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "vite";
 
-const budgets = { everything: 20_500, "connect only": 17_500, "REST only": 6_000 };
+const budgets = { everything: 21_000, "connect only": 17_500, "REST only": 6_500 };
 const entries = {
   everything: `export * from "@claudeops/client";`,
   "connect only": `import { connect } from "@claudeops/client"; globalThis.x = connect;`,

@@ -42,7 +42,9 @@ function pageAddress(): string {
 /** An address below the base, for HTTP. */
 export function httpAddress(base: URL, path: string, query?: URLSearchParams): string {
   const url = new URL(path, base);
-  if (query !== undefined) url.search = query.toString();
+  // The path may have a query of its own.
+  const search = query?.toString() ?? "";
+  if (search !== "") url.search = search;
   return url.href;
 }
 

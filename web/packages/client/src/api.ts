@@ -139,6 +139,8 @@ export interface Api {
   get(path: string, options?: CallOptions): Promise<unknown>;
   /** As `get`, for what changes something; the body is sent as JSON. */
   post(path: string, body?: unknown, options?: CallOptions): Promise<unknown>;
+  /** As `post`, for what takes the place of something. */
+  put(path: string, body: unknown, options?: CallOptions): Promise<unknown>;
 }
 
 type Query = Readonly<Record<string, string | number | boolean | Date | readonly string[] | undefined>>;
@@ -217,6 +219,7 @@ export function createApi(options: ApiOptions = {}): Api {
     linkable: rest.linkable,
     get: (path, call) => rest.json(path, {}, call),
     post: (path, body, call) => rest.json(path, {}, call, { method: "POST", body: body ?? {} }),
+    put: (path, body, call) => rest.json(path, {}, call, { method: "PUT", body }),
   };
 }
 

@@ -54,6 +54,9 @@ export interface ExecuteResult {
 export interface AgentInput {
   readonly requestId?: string;
   readonly decision?: "allow" | "deny";
+  /** `"run"`: the same tool with the same input is not asked for again in this run. Default `"once"`. */
+  readonly scope?: "once" | "run";
+  /** The answer to a question, the reason of a denial, or text for the agent. */
   readonly text?: string;
 }
 

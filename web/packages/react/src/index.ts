@@ -36,6 +36,7 @@ export {
 } from "@claudeops/model";
 export * from "./components/agent-dashboard.js";
 export * from "./components/agent-form.js";
+export * from "./components/approval-card.js";
 export * from "./components/connection-indicator.js";
 export * from "./components/execution-control.js";
 export { LOG_SHORTCUTS } from "./components/log-keys.js";
@@ -47,6 +48,7 @@ export * from "./components/status-badge.js";
 export * from "./context.js";
 export * from "./hooks/use-agent-execution.js";
 export * from "./hooks/use-agents.js";
+export * from "./hooks/use-approvals.js";
 export * from "./hooks/use-connection.js";
 export * from "./hooks/use-execution.js";
 export * from "./hooks/use-executions.js";

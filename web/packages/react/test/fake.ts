@@ -1,5 +1,6 @@
 import type {
   AckMessage,
+  AgentInput,
   Connection,
   ConnectionOptions,
   ConnectionPool,
@@ -69,7 +70,7 @@ export class FakeConnection implements Connection {
   async status(): Promise<ExecutionRecord> {
     throw new Error("not asked for in these tests");
   }
-  async input(): Promise<AckMessage> {
+  async input(_executionId: string, _input: AgentInput): Promise<AckMessage> {
     return { type: "ack" };
   }
   watchExecution(executionId: string, start: WatchStart, handlers: WatchHandlers): ExecutionWatch {
