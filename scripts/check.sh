@@ -47,6 +47,7 @@ step "gofmt" formatted
 step "go mod verify" go mod verify
 step "go vet" go vet ./...
 step "staticcheck" go tool staticcheck ./...
+step "import rules" go test ./internal/layout
 step "generated files" generated
 step "macOS on amd64" darwin amd64
 step "macOS on arm64" darwin arm64

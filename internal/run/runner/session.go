@@ -59,13 +59,13 @@ func (s *session) Emit(e *execution.Event) error {
 	case execution.TypeProgress, execution.TypeCost, execution.TypeApproval, execution.TypeApproved, execution.TypeDenied,
 		execution.TypeSession:
 		s.rec.addLocked(e)
+		if e.Type == execution.TypeCost {
+			s.spend(e)
+		}
 		return nil
 	case execution.TypeInput:
 		e.Text = s.masker.String(e.Text)
 		s.rec.addLocked(e)
-		if e.Type == execution.TypeCost {
-			s.spend(e)
-		}
 		return nil
 	}
 	return fmt.Errorf("a driver can't add events of type %q", e.Type)

@@ -128,8 +128,9 @@ func refusal(whose, how string, met budget.Met, now time.Time) string {
 	if met.State != budget.Exceeded {
 		return ""
 	}
-	return fmt.Sprintf("%s cost $%s this %s, and the budget is $%s; wait until %s, or raise %s",
-		whose, met.Spent, met.Span, met.Limit, budget.Next(met.Span, now).Format(time.RFC3339), how)
+	span := map[string]string{"day": "today", "month": "this month"}[met.Span]
+	return fmt.Sprintf("%s cost $%s %s, and the budget is $%s; wait until %s, or raise %s",
+		whose, met.Spent, span, met.Limit, budget.Next(met.Span, now).Format(time.RFC3339), how)
 }
 
 // overBudget is why an agent may spend nothing more now, for people; empty when it may. The limit is
