@@ -77,10 +77,10 @@ func TestServe_says_what_keeps_it_from_serving(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.org:0"} {
-			w.cli("serve", "--listen", address).check(t, 1, address, "--tls-cert", "--insecure-listen")
+			w.cli("serve", "--listen", address).check(t, 2, address, "--tls-cert", "--insecure-listen")
 		}
-		w.cli("serve", "--listen", "nonsense").check(t, 1, "nonsense", "--listen")
-		w.cli("serve", "--tls-cert", "x.pem").check(t, 1, "--tls-key")
+		w.cli("serve", "--listen", "nonsense").check(t, 2, "nonsense", "--listen")
+		w.cli("serve", "--tls-cert", "x.pem").check(t, 2, "--tls-key")
 		w.cli("serve", "--log-level", "loud").check(t, 2, "loud")
 		w.cli("serve", "--max-running", "many").check(t, 2, "many")
 	})

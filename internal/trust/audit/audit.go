@@ -107,11 +107,12 @@ func (l *Log) append(e Entry) error {
 
 // openChain finds the end of the chain. What a crash has left of a line is cut off, and that is recorded.
 // Entries that the head knows of and the file does not have stay missing: the chain goes on behind them,
-// so that Verify tells.
+// so that Verify tells. A damaged head keeps nobody from working: that it was damaged is recorded.
 func (l *Log) openChain(dataDir string) error {
 	path := filepath.Join(dataDir, HeadFile)
 	head, err := readHead(path)
-	if err != nil {
+	damaged := errors.Is(err, errHead)
+	if err != nil && !damaged {
 		return err
 	}
 	if l.head, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
@@ -134,17 +135,26 @@ func (l *Log) openChain(dataDir string) error {
 	case head.Seq == 0:
 		l.end = link{0, genesis}
 	}
-	if torn == 0 {
-		return nil
+	recovered := func(detail string) error {
+		l.log.Error("the audit log was recovered", "file", l.path, "detail", detail)
+		return l.append(Entry{Time: time.Now().UTC().Truncate(time.Millisecond), Action: "audit.recover", Outcome: OK, Detail: detail})
 	}
-	info, err := l.file.Stat()
-	if err != nil {
-		return err
+	if torn > 0 {
+		info, err := l.file.Stat()
+		if err != nil {
+			return err
+		}
+		if err := l.file.Truncate(info.Size() - torn); err != nil {
+			return err
+		}
+		if err := recovered(fmt.Sprintf("%d bytes of a line that a crash had cut off were removed", torn)); err != nil {
+			return err
+		}
 	}
-	if err := l.file.Truncate(info.Size() - torn); err != nil {
-		return err
+	if damaged {
+		return recovered(HeadFile + " was damaged: entries that were cut off at the end before this one can't be told any more")
 	}
-	return l.append(Entry{Time: time.Now().UTC().Truncate(time.Millisecond), Action: "audit.recover", Outcome: OK, Detail: fmt.Sprintf("%d bytes of a line that a crash had cut off were removed", torn)})
+	return nil
 }
 
 // followLocked opens the file anew when somebody renamed or removed it, as log rotation does.

@@ -74,7 +74,11 @@ func plain(line []byte) []byte {
 // headWidth is how many bytes the head takes: always as many, so that it is replaced in one write.
 const headWidth = 128
 
-// readHead gives the end of the chain as it was last noted; the zero link when there is none.
+// errHead says that the head is no note of the chain's end.
+var errHead = errors.New("does not hold the end of the audit log's chain")
+
+// readHead gives the end of the chain as it was last noted; the zero link when none was. A file without
+// text was made by a server that was killed before its first note.
 func readHead(path string) (end link, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,11 +87,11 @@ func readHead(path string) (end link, err error) {
 	if err != nil {
 		return link{}, err
 	}
-	if len(bytes.Trim(text, " \n\x00")) == 0 { // made, and no entry written yet
+	if text = bytes.Trim(text, " \n\x00"); len(text) == 0 {
 		return link{}, nil
 	}
-	if err := json.Unmarshal(bytes.TrimSpace(text), &end); err != nil || len(end.Hash) != len(genesis) {
-		return link{}, fmt.Errorf("%s does not hold the end of the audit log's chain; remove it, and say why in your own records: entries that were cut off can't be told any more", path)
+	if err := json.Unmarshal(text, &end); err != nil || len(end.Hash) != len(genesis) {
+		return link{}, fmt.Errorf("%s %w", path, errHead)
 	}
 	return end, nil
 }

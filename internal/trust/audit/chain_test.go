@@ -186,3 +186,41 @@ func TestRecord_nothing_that_acts_on_a_terminal(t *testing.T) {
 		t.Errorf("%q", all[0].Detail)
 	}
 }
+
+// A server that is killed before it has noted the chain's end leaves an empty head; a disk may leave any.
+func TestOpen_with_a_head_that_is_none(t *testing.T) {
+	t.Parallel()
+	for name, head := range map[string]string{"empty": "", "zeros": strings.Repeat("\x00", 128), "spaces": "  \n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			record(t, dir, 3)
+			if err := os.WriteFile(filepath.Join(dir, audit.HeadFile), []byte(head), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			record(t, dir, 1)
+			if report := verify(t, dir); report.Fault != nil || report.Entries != 4 {
+				t.Errorf("it is %+v", report)
+			}
+		})
+	}
+	t.Run("damaged", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		record(t, dir, 3)
+		if err := os.WriteFile(filepath.Join(dir, audit.HeadFile), []byte(`{"seq":3,"ha`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if report := verify(t, dir); report.Fault == nil || report.Fault.File != audit.HeadFile {
+			t.Errorf("the damage is not told: %+v", report)
+		}
+		record(t, dir, 1)
+		text, err := os.ReadFile(filepath.Join(dir, audit.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report := verify(t, dir); report.Fault != nil || report.Entries != 5 || !strings.Contains(string(text), "audit.head was damaged") {
+			t.Errorf("it is %+v:\n%s", report, text)
+		}
+	})
+}

@@ -52,6 +52,10 @@ func Verify(dir string) (Report, error) {
 		}
 	}
 	head, err := readHead(filepath.Join(dir, HeadFile))
+	if errors.Is(err, errHead) {
+		report.Fault = &Fault{HeadFile, 1, "it " + errHead.Error()}
+		return report, nil
+	}
 	if err != nil {
 		return report, err
 	}
