@@ -29,6 +29,11 @@ var RoutePermission = map[string][]string{
 	"POST /api/keys":        {PermAdmin},
 	"DELETE /api/keys/{id}": {PermAdmin},
 
+	// A secret's value reaches agents alone; who may set one decides what agents act with.
+	"GET /api/secrets":           {PermAdmin},
+	"POST /api/secrets":          {PermAdmin},
+	"DELETE /api/secrets/{name}": {PermAdmin},
+
 	"GET /api/agents":        {PermExecute, PermRead},
 	"GET /api/agents/{name}": {PermExecute, PermRead},
 

@@ -125,7 +125,7 @@ a signal ended it, 130 when it was cancelled, and 1 when it failed without any o
 		c.runCommand(), c.rerunCommand(), c.waitCommand(), c.cancelCommand(),
 		c.psCommand(), c.showCommand(), c.logsCommand(), c.grepCommand(), c.topCommand(),
 		c.agentsCommand(), c.schedulesCommand(), c.validateCommand(), c.notifyCommand(), c.initCommand(),
-		c.doctorCommand(), c.serviceCommand(),
+		c.doctorCommand(), c.serviceCommand(), c.secretsCommand(),
 		c.costsCommand(), c.budgetsCommand(), c.pricesCommand(),
 		c.pinCommand(), c.unpinCommand(), c.pruneCommand(),
 		c.backupCommand(), c.restoreCommand(), c.verifyCommand(), c.auditCommand(), c.reindexCommand(),

@@ -39,6 +39,7 @@ import (
 	"github.com/claudeops/claudeops/internal/serve/notify"
 	"github.com/claudeops/claudeops/internal/trust/audit"
 	"github.com/claudeops/claudeops/internal/trust/auth"
+	"github.com/claudeops/claudeops/internal/trust/secrets"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -139,9 +140,10 @@ func (a *App) open() (err error) {
 	if a.index, err = index.Open(a.dir.Index(), index.WithLog(a.log)); err != nil {
 		return err
 	}
+	vault := secrets.New(a.dir.Path())
 	a.supervisor, err = supervisor.Open(supervisor.Options{
 		DataDir: a.dir.Path(), Executable: c.Executable, Catalogue: a.catalogue, Store: a.store, Index: a.index,
-		Log: a.log, MaxRunning: c.MaxRunning, Drain: c.Drain, MaxQueued: maxQueued(c.Limits), Prices: c.Prices,
+		Secrets: vault, Log: a.log, MaxRunning: c.MaxRunning, Drain: c.Drain, MaxQueued: maxQueued(c.Limits), Prices: c.Prices,
 		URL:     a.URL,
 		Token:   func(id string) (string, error) { return a.auth.ExecutionToken(auth.Principal{}, id) },
 		Bound:   func(user, id string) { a.gateway.EndWithCaller(user, id) },
@@ -169,6 +171,7 @@ func (a *App) open() (err error) {
 		Search:    search.New(a.store),
 		Sealer:    a.sealed(),
 		Retention: a.keeper, Schedules: a.schedules, Space: a.space, Notifier: a.notifier,
+		Secrets:    vault,
 		Supervisor: a.supervisor, Store: a.store, Catalogue: a.catalogue, Auth: a.auth, Audit: a.audit,
 		System: system.New(a.dir.Path()), Assets: c.Assets,
 		BasePath: c.BasePath, AllowedHosts: a.hosts(), AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies,

@@ -405,6 +405,7 @@ func (t *taker) sound(e *Execution) bool {
 // or progress that a copy has no part in, or that are made anew from the rest.
 var leftOut = []string{
 	"lock", "spec.json", "processes.ndjson", "spawned.json", "cancel.json", "caller.json",
+	"secrets.key", "secrets.lock", // the key of the secrets: who has the backup must not have both
 	"format", "audit.head", "server.json", "sessions.json", "executions.key", "restoring", "upgrade.json",
 }
 

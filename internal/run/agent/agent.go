@@ -16,6 +16,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/run/sandbox"
 	"github.com/claudeops/claudeops/internal/trust/mask"
+	"github.com/claudeops/claudeops/internal/trust/secrets/source"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -47,9 +48,10 @@ type Definition struct {
 	Parameters json.RawMessage
 
 	Env         map[string]string
-	Workdir     string        // empty: the run's scratch directory; may hold {{parameter}}
-	Timeout     time.Duration // of the whole run; 0 none
-	IdleTimeout time.Duration // without output; 0 none
+	EnvFrom     map[string]source.Value // variables whose values are fetched when a run starts
+	Workdir     string                  // empty: the run's scratch directory; may hold {{parameter}}
+	Timeout     time.Duration           // of the whole run; 0 none
+	IdleTimeout time.Duration           // without output; 0 none
 	Stop        Stop
 	Runtime
 	Concurrency int   // runs at a time; 0 as many as the server allows
@@ -187,6 +189,9 @@ func (d *Definition) MarshalJSON() ([]byte, error) {
 	runs := mapTexts(d.Runs, hidden.String)
 	v.Runs = d.kind.Runs(runs)
 	for name := range d.Env {
+		v.Env = append(v.Env, name)
+	}
+	for name := range d.EnvFrom {
 		v.Env = append(v.Env, name)
 	}
 	sort.Strings(v.Env)

@@ -214,6 +214,10 @@ func (p *parser) readEnv(n *yaml.Node) {
 			p.fail(m.keyNode, name, "names that begin with CLAUDEOPS_ are set by ClaudeOps itself; use another")
 			continue
 		}
+		if p.resolve(m.value).Kind == yaml.MappingNode {
+			p.readSource(m, name)
+			continue
+		}
 		value, ok := p.literal(m.value, name)
 		if !ok {
 			continue

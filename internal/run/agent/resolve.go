@@ -13,6 +13,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/run/sandbox"
 	"github.com/claudeops/claudeops/internal/trust/mask"
+	"github.com/claudeops/claudeops/internal/trust/secrets/source"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -27,7 +28,8 @@ type Invocation struct {
 	MaskedConfig json.RawMessage // Config with secrets masked: what may be shown and stored
 	Secrets      []string        // texts to mask in output, in all their forms, longest first
 	Sandbox      *sandbox.Policy // nil: not confined
-	Warnings     []string        // what whoever reads the output should know, such as a secret that can't be masked
+	EnvFrom      map[string]source.Value
+	Warnings     []string // what whoever reads the output should know, such as a secret that can't be masked
 }
 
 // inherited are the variables of the server that an agent gets. LC_* comes with them. Nothing
@@ -73,7 +75,7 @@ func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
 	hidden := secretPaths(d.schema, values)
 	inv := &Invocation{
 		Driver: d.Kind, Config: jsonText(values), MaskedConfig: jsonText(maskAt(values, hidden)),
-		Secrets: d.staticSecrets(),
+		Secrets: d.staticSecrets(), EnvFrom: d.EnvFrom,
 	}
 	for _, path := range hidden {
 		value, _ := dig(values, path)

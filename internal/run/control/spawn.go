@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,9 @@ var passedOn = []string{"PATH", "HOME", "TMPDIR", "TZ", "GODEBUG", "GOTRACEBACK"
 //
 // Spawn leaves a goroutine behind that ends with the runner process; it waits for it so that no
 // zombie is left, and takes no thread for that on Linux.
-func Spawn(exe, dataDir, id string) (pid int, err error) {
+//
+// fetched are the values of the spec's EnvFrom; they pass through a pipe and are in no file.
+func Spawn(exe, dataDir, id string, fetched map[string]string) (pid int, err error) {
 	if err := execution.ValidateID(id); err != nil {
 		return 0, err
 	}
@@ -62,13 +65,21 @@ func Spawn(exe, dataDir, id string) (pid int, err error) {
 			env = append(env, name+"="+v)
 		}
 	}
+	stdin, give, err := giveFetched(null, fetched)
+	if err != nil {
+		return fail(err)
+	}
+	defer give()
 	pid, err = syscall.ForkExec(exe, []string{exe, "runner", dataDir, id}, &syscall.ProcAttr{
 		Dir:   "/", // nothing to hold on to
 		Env:   env,
-		Files: []uintptr{null.Fd(), null.Fd(), log.Fd(), readyEnd.Fd()},
+		Files: []uintptr{stdin.Fd(), null.Fd(), log.Fd(), readyEnd.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	_ = readyEnd.Close()
+	if stdin != null {
+		_ = stdin.Close()
+	}
 	if err != nil {
 		return fail(fmt.Errorf("%s: %w", exe, err))
 	}
@@ -88,6 +99,32 @@ func Spawn(exe, dataDir, id string) (pid int, err error) {
 		return fail(errors.New(string(said)))
 	}
 	return fail(errors.Join(err, fmt.Errorf("it ended (%s) before it began: %s", statusText(status), lastLines(logPath))))
+}
+
+// giveFetched gives what is the runner's standard input, and writes the values to it until done is
+// called: a pipe may hold less than they are.
+func giveFetched(null *os.File, fetched map[string]string) (stdin *os.File, done func(), err error) {
+	if len(fetched) == 0 {
+		return null, func() {}, nil
+	}
+	b, err := json.Marshal(fetched)
+	if err != nil {
+		return nil, nil, err
+	}
+	stdin, ours, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_, _ = ours.Write(b) // a runner that does not read says why it could not begin
+		_ = ours.Close()
+	}()
+	return stdin, func() {
+		_ = ours.SetWriteDeadline(time.Unix(1, 0))
+		<-written
+	}, nil
 }
 
 // wait blocks until the child has ended.

@@ -23,9 +23,10 @@ import (
 type Spec struct {
 	ExecutionID  string          `json:"executionId"`
 	Agent        string          `json:"agent"`
-	Driver       string          `json:"driver"` // "command", "shell" or "builtin"
-	Argv         []string        `json:"argv"`   // argv[0] is looked up in PATH of Env
-	Env          []string        `json:"env"`    // complete but for CLAUDEOPS_EXECUTION_ID, CLAUDEOPS_RESULT and CLAUDEOPS_WORKSPACE
+	Driver       string          `json:"driver"`            // "command", "shell" or "builtin"
+	Argv         []string        `json:"argv"`              // argv[0] is looked up in PATH of Env
+	Env          []string        `json:"env"`               // complete but for CLAUDEOPS_EXECUTION_ID, CLAUDEOPS_RESULT and CLAUDEOPS_WORKSPACE
+	EnvFrom      EnvFrom         `json:"envFrom,omitempty"` // variables whose values the server fetches and gives to Spawn
 	Workdir      string          `json:"workdir,omitempty"`
 	Timeout      time.Duration   `json:"timeout,omitempty"`      // of the whole run; 0 is none
 	IdleTimeout  time.Duration   `json:"idleTimeout,omitempty"`  // without output; 0 is none

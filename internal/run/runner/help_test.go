@@ -83,7 +83,7 @@ func must(t testing.TB, err error) {
 func (s *scene) spawn() *scene {
 	s.t.Helper()
 	must(s.t, control.WriteSpec(s.dir, &s.spec))
-	pid, err := control.Spawn(self(s.t), s.dataDir, s.id)
+	pid, err := control.Spawn(self(s.t), s.dataDir, s.id, nil)
 	must(s.t, err)
 	s.pid = pid
 	s.t.Cleanup(func() {

@@ -486,7 +486,7 @@ func TestSpawn_Fails(t *testing.T) {
 	t.Run("no spec", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
-		_, err := control.Spawn(self(t), s.dataDir, s.id)
+		_, err := control.Spawn(self(t), s.dataDir, s.id, nil)
 		if err == nil || !strings.Contains(err.Error(), "spec.json") {
 			t.Errorf("got %v", err)
 		}
@@ -495,7 +495,7 @@ func TestSpawn_Fails(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
 		must(t, os.RemoveAll(s.dir))
-		if _, err := control.Spawn(self(t), s.dataDir, s.id); !errors.Is(err, os.ErrNotExist) {
+		if _, err := control.Spawn(self(t), s.dataDir, s.id, nil); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -504,7 +504,7 @@ func TestSpawn_Fails(t *testing.T) {
 		s := newScene(t, "sleep")
 		s.spec.Driver = "steam"
 		must(t, control.WriteSpec(s.dir, &s.spec))
-		if _, err := control.Spawn(self(t), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), `no driver "steam"`) {
+		if _, err := control.Spawn(self(t), s.dataDir, s.id, nil); err == nil || !strings.Contains(err.Error(), `no driver "steam"`) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -513,7 +513,7 @@ func TestSpawn_Fails(t *testing.T) {
 		s := newScene(t, "sleep")
 		s.spec.StopSignal = "TERM"
 		must(t, control.WriteSpec(s.dir, &s.spec))
-		if _, err := control.Spawn(self(t), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), `write it as SIGTERM`) {
+		if _, err := control.Spawn(self(t), s.dataDir, s.id, nil); err == nil || !strings.Contains(err.Error(), `write it as SIGTERM`) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -522,7 +522,7 @@ func TestSpawn_Fails(t *testing.T) {
 		s := newScene(t, "sleep")
 		s.spawn().dial()
 		s.until("ready")
-		if _, err := control.Spawn(self(t), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), "another writer holds the journal") {
+		if _, err := control.Spawn(self(t), s.dataDir, s.id, nil); err == nil || !strings.Contains(err.Error(), "another writer holds the journal") {
 			t.Errorf("got %v", err)
 		}
 		must(t, s.link.Cancel("alice", ""))
@@ -531,20 +531,20 @@ func TestSpawn_Fails(t *testing.T) {
 	t.Run("no such program", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
-		if _, err := control.Spawn("/no/such/claudeops", s.dataDir, s.id); !errors.Is(err, os.ErrNotExist) {
+		if _, err := control.Spawn("/no/such/claudeops", s.dataDir, s.id, nil); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("dies", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, "sleep")
-		if _, err := control.Spawn(program(t, "false"), s.dataDir, s.id); err == nil || !strings.Contains(err.Error(), "exit code 1") {
+		if _, err := control.Spawn(program(t, "false"), s.dataDir, s.id, nil); err == nil || !strings.Contains(err.Error(), "exit code 1") {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("bad id", func(t *testing.T) {
 		t.Parallel()
-		if _, err := control.Spawn(self(t), t.TempDir(), "../../etc"); err == nil {
+		if _, err := control.Spawn(self(t), t.TempDir(), "../../etc", nil); err == nil {
 			t.Error("accepted")
 		}
 	})

@@ -12,17 +12,21 @@
 package runner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
+	"github.com/claudeops/claudeops/internal/trust/mask"
 )
 
 // What the runner process exits with.
@@ -102,6 +106,9 @@ func execute(dataDir, id string, agentMask int, ready *control.Readiness, p part
 	if err != nil {
 		return ExitFailed, err
 	}
+	if err := takeFetched(spec); err != nil {
+		return ExitFailed, err
+	}
 	writer, recovery, err := p.open(store, id)
 	if err != nil {
 		return ExitFailed, err
@@ -124,3 +131,23 @@ func execute(dataDir, id string, agentMask int, ready *control.Readiness, p part
 
 // errNotStarted is the cause when the agent's process could not be started.
 var errNotStarted = errors.New("cannot start the agent")
+
+// takeFetched puts the values that the server has fetched into the agent's environment, and has them
+// masked. The spec's file does not have them.
+func takeFetched(spec *control.Spec) error {
+	values, err := control.TakeFetched(spec.EnvFrom, os.Stdin)
+	if err != nil {
+		return err
+	}
+	spec.Env = environment(spec.Env, values)
+	for name, value := range values {
+		if forms := mask.Forms(value); len(forms) > 0 {
+			spec.Secrets = append(spec.Secrets, forms...)
+		}
+		if len(value) < mask.Shortest {
+			spec.Warnings = append(spec.Warnings, fmt.Sprintf("the value of %s is shorter than %d bytes, so it is not masked in the output: use a longer one", name, mask.Shortest))
+		}
+	}
+	slices.SortFunc(spec.Secrets, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
+	return nil
+}

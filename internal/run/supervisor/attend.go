@@ -102,6 +102,9 @@ func (s *Supervisor) launch(l *live) error {
 	}
 	if err != nil {
 		message := fmt.Sprintf("its runner could not be started: %v", err)
+		if missing := (*fetchError)(nil); errors.As(err, &missing) {
+			message = fmt.Sprintf("cannot start the agent: %v", missing)
+		}
 		s.log.Error("a runner could not be started", "executionId", l.id, "error", err)
 		l.verdict = func(rec execution.Record) *execution.Event {
 			return failedEvent(rec, execution.ReasonSpawnFailed, message, time.Now(), 0)
@@ -122,7 +125,7 @@ func (s *Supervisor) trySpawn(id string) (runner process.ID, err error) {
 	pause := 20 * time.Millisecond
 	for try := 1; ; try++ {
 		runner, err = s.runners.Spawn(id)
-		if err == nil || isShortage(err) || try == tries || !later(s.ctx, pause) {
+		if missing := (*fetchError)(nil); err == nil || errors.As(err, &missing) || isShortage(err) || try == tries || !later(s.ctx, pause) {
 			return runner, err
 		}
 		pause *= 5

@@ -3,12 +3,14 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
+	"github.com/claudeops/claudeops/internal/trust/secrets/source"
 )
 
 // Runners starts the processes that run executions, and reaches them.
@@ -54,10 +56,47 @@ type Handler = control.Handler
 type processes struct {
 	executable string
 	dataDir    string
+	secrets    Secrets
+}
+
+// Secrets fetches values that agents are given.
+type Secrets interface {
+	Resolve(ctx context.Context, from source.Value) (string, error)
+}
+
+// fetchError is why an agent can't be given a value. Trying again at once does not help.
+type fetchError struct {
+	name string
+	err  error
+}
+
+func (e *fetchError) Error() string { return fmt.Sprintf("env.%s: %v", e.name, e.err) }
+func (e *fetchError) Unwrap() error { return e.err }
+
+// fetch gives the values that the execution's agent is to have beside those in its spec.
+func (p *processes) fetch(id string) (map[string]string, error) {
+	from, err := control.ReadEnvFrom(filepath.Join(p.dataDir, "executions", id))
+	if err != nil || len(from) == 0 {
+		return nil, nil // the runner says what is wrong with its spec
+	}
+	values := make(map[string]string, len(from))
+	for name, of := range from {
+		if p.secrets == nil {
+			return nil, &fetchError{name, errors.New("this server has no store of secrets")}
+		}
+		if values[name], err = p.secrets.Resolve(context.Background(), of); err != nil {
+			return nil, &fetchError{name, err}
+		}
+	}
+	return values, nil
 }
 
 func (p *processes) Spawn(id string) (process.ID, error) {
-	pid, err := control.Spawn(p.executable, p.dataDir, id)
+	values, err := p.fetch(id)
+	if err != nil {
+		return process.ID{}, err
+	}
+	pid, err := control.Spawn(p.executable, p.dataDir, id, values)
 	if err != nil {
 		return process.ID{}, err
 	}

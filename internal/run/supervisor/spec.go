@@ -23,7 +23,7 @@ func (s *Supervisor) newSpec(id string, d *agent.Definition, inv *agent.Invocati
 		stopTo = control.StopMain
 	}
 	return &control.Spec{
-		ExecutionID: id, Agent: d.Name, Driver: inv.Driver, Argv: inv.Argv, Env: inv.Env, Workdir: inv.Workdir,
+		ExecutionID: id, Agent: d.Name, Driver: inv.Driver, Argv: inv.Argv, Env: inv.Env, EnvFrom: inv.EnvFrom, Workdir: inv.Workdir,
 		Timeout: d.Timeout, IdleTimeout: d.IdleTimeout, StopSignal: d.Stop.Signal, StopGrace: grace, StopTo: stopTo,
 		MergeOutput: d.MergeOutput, PlainLines: d.PlainLines, OpenStdin: d.OpenStdin, Limits: control.Limits(d.Limits),
 		Sandbox: inv.Sandbox, Options: inv.Options, Settings: d.Settings, MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns, Warnings: inv.Warnings,

@@ -69,6 +69,7 @@ type Options struct {
 	// Token makes the token of an execution that nobody in particular started. Nil: there is none.
 	Token func(executionID string) (string, error)
 
+	Secrets Secrets // nil: definitions can name none
 	Runners Runners // nil: processes started from Executable
 }
 
@@ -151,7 +152,7 @@ func Open(options Options) (*Supervisor, error) {
 		keeping:  claims{pending: make(map[claimKey]chan struct{})},
 	}
 	if s.runners == nil {
-		s.runners = &processes{executable: options.Executable, dataDir: options.DataDir}
+		s.runners = &processes{executable: options.Executable, dataDir: options.DataDir, secrets: options.Secrets}
 	}
 	s.queue = newQueue(options.MaxRunning, s.concurrency)
 	if options.Drain {

@@ -92,6 +92,7 @@ type Options struct {
 	Search     searcher
 	Retention  Retention
 	Schedules  Schedules
+	Secrets    Secrets  // nil: there is no store of secrets
 	Notifier   Notifier // nil: nobody is told of anything
 	Space      Space    // nil: nobody watches how full the disk is
 
@@ -215,6 +216,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerMetrics()
 	g.registerSignIn()
 	g.registerKeys()
+	g.registerSecrets()
 	g.registerAgents()
 	g.registerSchema()
 	g.registerExecutions()
