@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// View is how a schedule stands.
-type View struct {
+// Schedule is how a schedule stands.
+type Schedule struct {
 	Agent      string          `json:"agent"`
 	N          int             `json:"n" doc:"Its place in the agent's definition, from 0."`
 	Cron       string          `json:"cron"`
@@ -52,16 +52,16 @@ func occurrence(e *entry, zone *time.Location) Occurrence {
 }
 
 // List gives every schedule there is, by agent and place.
-func (s *Scheduler) List() []View {
+func (s *Scheduler) List() []Schedule {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.options.Now()
-	list := []View{}
+	list := []Schedule{}
 	for _, d := range s.options.Catalogue.List() {
 		for n := range d.Schedules {
 			schedule := &d.Schedules[n]
 			key := Key{d.Name, n}
-			v := View{
+			v := Schedule{
 				Agent: d.Name, N: n, Cron: schedule.Cron.String(), Timezone: ZoneName(schedule.Zone), Text: schedule.Cron.Words(),
 				JitterMs: schedule.Jitter.Milliseconds(), Missed: schedule.Missed, Overlap: schedule.Overlap,
 				Parameters: d.MaskConfig(schedule.Parameters), Enabled: schedule.Enabled, Next: []time.Time{}, Error: s.failed[key],

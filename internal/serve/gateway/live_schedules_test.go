@@ -13,7 +13,7 @@ import (
 // noSchedules is a server whose agents have none.
 type noSchedules struct{}
 
-func (noSchedules) List() []schedule.View { return []schedule.View{} }
+func (noSchedules) List() []schedule.Schedule { return []schedule.Schedule{} }
 func (noSchedules) Occurrences(time.Time, time.Time) ([]schedule.Occurrence, error) {
 	return []schedule.Occurrence{}, nil
 }

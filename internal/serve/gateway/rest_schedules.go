@@ -20,7 +20,7 @@ import (
 
 // Schedules starts agents when they are due.
 type Schedules interface {
-	List() []schedule.View
+	List() []schedule.Schedule
 	Occurrences(from, to time.Time) ([]schedule.Occurrence, error)
 	Pause(key schedule.Key, by string) error
 	Resume(key schedule.Key, by string) error
@@ -32,11 +32,11 @@ const previewed = 10
 
 type schedulesAnswer struct {
 	Body struct {
-		Schedules []schedule.View `json:"schedules" nullable:"false" doc:"By agent and place."`
+		Schedules []schedule.Schedule `json:"schedules" nullable:"false" doc:"By agent and place."`
 	}
 }
 
-type scheduleAnswer struct{ Body schedule.View }
+type scheduleAnswer struct{ Body schedule.Schedule }
 
 type schedulePath struct {
 	Agent string `path:"agent" doc:"The agent's name."`
@@ -75,7 +75,7 @@ func (g *Gateway) registerSchedules() {
 	}, func(ctx context.Context, _ *struct{}) (*schedulesAnswer, error) {
 		out := &schedulesAnswer{}
 		p := principalOf(ctx)
-		out.Body.Schedules = slices.DeleteFunc(g.opts.Schedules.List(), func(v schedule.View) bool { return !maySee(p, v.Agent) })
+		out.Body.Schedules = slices.DeleteFunc(g.opts.Schedules.List(), func(v schedule.Schedule) bool { return !maySee(p, v.Agent) })
 		return out, nil
 	})
 	operation(g, huma.Operation{
@@ -133,7 +133,7 @@ func (g *Gateway) changeSchedule(ctx context.Context, in *schedulePath, name str
 			return &scheduleAnswer{v}, nil
 		}
 	}
-	return &scheduleAnswer{schedule.View{Agent: key.Agent, N: key.N}}, nil // it went in between
+	return &scheduleAnswer{schedule.Schedule{Agent: key.Agent, N: key.N}}, nil // it went in between
 }
 
 func (g *Gateway) runSchedule(ctx context.Context, in *schedulePath) (*createAnswer, error) {

@@ -54,10 +54,10 @@ func TestSchedules(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t, nil)
 	owner := d.as(d.token, nil)
-	list := func() []schedule.View {
+	list := func() []schedule.Schedule {
 		t.Helper()
 		got := d.do(t, "GET", "/api/schedules", "", owner)
-		var body struct{ Schedules []schedule.View }
+		var body struct{ Schedules []schedule.Schedule }
 		if err := json.Unmarshal([]byte(got.body), &body); got.status != 200 || err != nil || strings.Contains(got.body, "hunter2") {
 			t.Fatalf("%d %s %v", got.status, got.body, err)
 		}

@@ -72,6 +72,11 @@ const costs = createRoute({
   validateSearch: parseCostsSearch,
   component: page("Costs", () => import("./pages/costs.tsx")),
 });
+const schedules = createRoute({
+  getParentRoute: () => root,
+  path: "/schedules",
+  component: page("Schedules", () => import("./pages/schedules.tsx")),
+});
 const system = createRoute({
   getParentRoute: () => root,
   path: "/system",
@@ -79,7 +84,18 @@ const system = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, login, history, execution, agents, agent, approvals, costs, system]),
+  routeTree: root.addChildren([
+    overview,
+    login,
+    history,
+    execution,
+    agents,
+    agent,
+    approvals,
+    costs,
+    schedules,
+    system,
+  ]),
   basepath: basePath === "" ? "/" : basePath,
   defaultPreload: "intent",
   defaultPendingComponent: Pending,

@@ -2,6 +2,7 @@ import { ConnectionIndicator, formatPlural, useApprovals } from "@claudeops/reac
 import { Link } from "@tanstack/react-router";
 import {
   Bot,
+  CalendarClock,
   CircleDollarSign,
   Clock,
   Gauge,
@@ -19,6 +20,7 @@ export const PLACES = [
   { to: "/", name: "Overview", key: "o", icon: LayoutDashboard },
   { to: "/executions", name: "History", key: "h", icon: Clock },
   { to: "/agents", name: "Agents", key: "a", icon: Bot },
+  { to: "/schedules", name: "Schedules", key: "d", icon: CalendarClock },
   { to: "/costs", name: "Costs", key: "c", icon: CircleDollarSign },
   { to: "/system", name: "System", key: "s", icon: Gauge },
 ] as const;

@@ -1702,9 +1702,51 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly Schedule: {
+            readonly agent: string;
+            readonly cron: string;
+            /** @description As its definition says. */
+            readonly enabled: boolean;
+            /** @description Why a start is tried again. */
+            readonly error?: string;
+            /**
+             * Format: int64
+             * @description A run begins up to so much after its due time.
+             */
+            readonly jitterMs?: number;
+            /** @description The newest due time that passed. */
+            readonly last?: components["schemas"]["Occurrence"];
+            /** @enum {string} */
+            readonly missed: "skip" | "latest" | "all";
+            /**
+             * Format: int64
+             * @description Its place in the agent's definition, from 0.
+             */
+            readonly n: number;
+            /** @description The next due times, with the offset of the time zone; none while it is not enabled. */
+            readonly next: readonly string[];
+            /** @enum {string} */
+            readonly overlap: "skip" | "queue" | "replace";
+            /** @description Secrets masked. */
+            readonly parameters?: unknown;
+            readonly paused: boolean;
+            /** Format: date-time */
+            readonly pausedAt?: string;
+            readonly pausedBy?: string;
+            /** @description When it is due, in words. */
+            readonly text: string;
+            readonly timezone: string;
+            /**
+             * Format: int64
+             * @description How many due times wait for the end of an earlier run.
+             */
+            readonly waiting?: number;
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly SchedulesAnswerBody: {
             /** @description By agent and place. */
-            readonly schedules: readonly components["schemas"]["View"][];
+            readonly schedules: readonly components["schemas"]["Schedule"][];
         } & {
             readonly [key: string]: unknown;
         };
@@ -1804,48 +1846,6 @@ export interface components {
             readonly total: number;
             /** Format: int64 */
             readonly used: number;
-        } & {
-            readonly [key: string]: unknown;
-        };
-        readonly View: {
-            readonly agent: string;
-            readonly cron: string;
-            /** @description As its definition says. */
-            readonly enabled: boolean;
-            /** @description Why a start is tried again. */
-            readonly error?: string;
-            /**
-             * Format: int64
-             * @description A run begins up to so much after its due time.
-             */
-            readonly jitterMs?: number;
-            /** @description The newest due time that passed. */
-            readonly last?: components["schemas"]["Occurrence"];
-            /** @enum {string} */
-            readonly missed: "skip" | "latest" | "all";
-            /**
-             * Format: int64
-             * @description Its place in the agent's definition, from 0.
-             */
-            readonly n: number;
-            /** @description The next due times, with the offset of the time zone; none while it is not enabled. */
-            readonly next: readonly string[];
-            /** @enum {string} */
-            readonly overlap: "skip" | "queue" | "replace";
-            /** @description Secrets masked. */
-            readonly parameters?: unknown;
-            readonly paused: boolean;
-            /** Format: date-time */
-            readonly pausedAt?: string;
-            readonly pausedBy?: string;
-            /** @description When it is due, in words. */
-            readonly text: string;
-            readonly timezone: string;
-            /**
-             * Format: int64
-             * @description How many due times wait for the end of an earlier run.
-             */
-            readonly waiting?: number;
         } & {
             readonly [key: string]: unknown;
         };
@@ -3119,7 +3119,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["View"];
+                    readonly "application/json": components["schemas"]["Schedule"];
                 };
             };
             /** @description A problem document says what was wrong. */
@@ -3162,7 +3162,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["View"];
+                    readonly "application/json": components["schemas"]["Schedule"];
                 };
             };
             /** @description A problem document says what was wrong. */
