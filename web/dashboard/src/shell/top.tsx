@@ -91,7 +91,7 @@ function Waiting(): ReactNode {
 export function Bottom(): ReactNode {
   return (
     <nav
-      className="sm:hidden sticky bottom-0 z-20 mt-auto grid grid-cols-5 border-t border-line bg-panel pb-[env(safe-area-inset-bottom)]"
+      className="sm:hidden sticky bottom-0 z-20 mt-auto grid grid-cols-6 border-t border-line bg-panel pb-[env(safe-area-inset-bottom)]"
       aria-label="Pages"
     >
       {PLACES.map((place) => (
@@ -99,7 +99,7 @@ export function Bottom(): ReactNode {
           key={place.to}
           to={place.to}
           activeOptions={{ exact: place.to === "/", includeSearch: false }}
-          className="grid justify-items-center gap-0.5 py-2 text-[11px] font-[550] text-ink-2"
+          className="grid justify-items-center gap-0.5 py-2 text-[10.5px] font-[550] text-ink-2"
           activeProps={{ className: "text-accent!", "aria-current": "page" }}
         >
           <place.icon size={18} strokeWidth={1.8} aria-hidden="true" />
