@@ -1762,7 +1762,7 @@ export interface components {
              * @description What the caller showed.
              * @enum {string}
              */
-            readonly kind: "owner" | "session" | "jwt" | "key";
+            readonly kind: "owner" | "session" | "jwt" | "key" | "execution";
             /** @description admin holds all of them. One with @ is for the agents alone that follow, as in agents:execute@deploy-*. */
             readonly permissions: readonly string[];
             /**
