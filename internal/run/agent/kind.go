@@ -2,6 +2,8 @@ package agent
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"maps"
 	"slices"
@@ -169,7 +171,7 @@ func verbatim(k kind.Kind, path []string) bool {
 }
 
 // start gives what a runner is told for the parameters of one run.
-func (d *Definition) start(lookup func(string) (string, bool)) (kind.Start, error) {
+func (d *Definition) start(lookup func(string) (string, bool), turn *Turn) (kind.Start, error) {
 	for _, path := range slices.Sorted(maps.Keys(d.kind.Needs)) {
 		value, _ := dig(d.Runs, strings.Split(path, "."))
 		source, isText := value.(string)
@@ -182,6 +184,9 @@ func (d *Definition) start(lookup func(string) (string, bool)) (kind.Start, erro
 		}
 	}
 	filled, _ := d.fill(d.Runs, nil, lookup)
+	if turn != nil {
+		filled = d.kind.NextTurn(filled, turn.Session, turn.Prompt)
+	}
 	s, err := d.kind.Start(filled, kind.Context{Executable: d.executable})
 	if err != nil {
 		return kind.Start{}, d.configError("config", "can't be used: %v", err)
@@ -305,3 +310,28 @@ func (n *node) Items() []kind.Node {
 }
 
 func (n *node) Fail(format string, args ...any) { n.p.fail(n.n, n.field, format, args...) }
+
+// Turn is the next turn of a session.
+type Turn struct {
+	Session string // the agent's id of it
+	Prompt  string
+	Workdir string // of the turn before; empty: as the definition has it
+}
+
+// Continues reports whether the agent has sessions that can be continued.
+func (d *Definition) Continues() bool { return d.kind.NextTurn != nil }
+
+// account names the account that an agent with this environment uses, without telling whose it is;
+// empty where there is none whose use is limited.
+func (d *Definition) account(env []string) string {
+	if d.kind.Account == nil {
+		return ""
+	}
+	h := sha256.New()
+	for _, variable := range env {
+		if name, _, _ := strings.Cut(variable, "="); slices.Contains(d.kind.Account, name) {
+			h.Write([]byte(variable + "\x00"))
+		}
+	}
+	return d.Kind + "-" + hex.EncodeToString(h.Sum(nil)[:8])
+}

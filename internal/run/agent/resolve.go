@@ -22,6 +22,7 @@ type Invocation struct {
 	Driver       string
 	Argv         []string
 	Options      json.RawMessage // for the driver; may be nil
+	Account      string          // that the agent uses, where its use is limited: see kind.Kind
 	Env          []string        // complete, sorted by name, each name once
 	Workdir      string          // empty: the run's scratch directory
 	Config       json.RawMessage
@@ -58,6 +59,11 @@ func allowlisted(environ []string) []string {
 
 // Resolve makes an invocation from the parameters of one run. A *ConfigError names each wrong one.
 func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
+	return d.ResolveTurn(config, nil)
+}
+
+// ResolveTurn is Resolve for the next turn of a session; nil begins one.
+func (d *Definition) ResolveTurn(config json.RawMessage, turn *Turn) (*Invocation, error) {
 	values, err := d.readConfig(config)
 	if err != nil {
 		return nil, err
@@ -92,7 +98,7 @@ func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
 	if inv.Sandbox, err = d.resolveSandbox(lookup); err != nil {
 		return nil, err
 	}
-	started, err := d.start(lookup)
+	started, err := d.start(lookup, turn)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +106,10 @@ func (d *Definition) Resolve(config json.RawMessage) (*Invocation, error) {
 	if inv.Env, err = d.resolveEnv(values, inv.Config, lookup); err != nil {
 		return nil, err
 	}
+	if turn != nil && turn.Workdir != "" {
+		inv.Workdir = turn.Workdir
+	}
+	inv.Account = d.account(inv.Env)
 	if err := d.fits(inv, values); err != nil {
 		return nil, err
 	}

@@ -46,8 +46,9 @@ type Spec struct {
 	Sandbox      *sandbox.Policy `json:"sandbox,omitempty"`      // how the agent is confined; nil: not at all
 	Options      json.RawMessage `json:"options,omitempty"`      // for the driver
 	Settings     driver.Settings `json:"settings,omitzero"`
-	Prices       string          `json:"prices,omitempty"` // file with prices of models in place of the program's; empty: none
-	Budget       *Budget         `json:"budget,omitempty"` // what the run may cost; nil is no limit
+	Account      string          `json:"account,omitempty"` // that the agent uses, for the server's queue
+	Prices       string          `json:"prices,omitempty"`  // file with prices of models in place of the program's; empty: none
+	Budget       *Budget         `json:"budget,omitempty"`  // what the run may cost; nil is no limit
 }
 
 // Budget is what one run may cost.

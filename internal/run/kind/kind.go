@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -47,6 +48,11 @@ type Kind struct {
 	Agents [][]byte
 	// Start says what to run for a value with the parameters in place.
 	Start func(value any, c Context) (Start, error)
+	// NextTurn gives the value that goes on with a session by a prompt. nil: the kind has no sessions.
+	NextTurn func(value any, session, prompt string) any
+	// Account lists the variables of the environment that say whose account an agent uses. nil: the
+	// kind has no accounts whose use is limited.
+	Account []string
 	// Runs says for people what a value runs.
 	Runs func(value any) []Row
 	// Driver runs it.
@@ -126,6 +132,17 @@ func Decode(value, into any) error {
 		return fmt.Errorf("read the agent's options: %w", err)
 	}
 	return nil
+}
+
+// Resume is NextTurn for a kind with the fields prompt and resume.
+func Resume(value any, session, prompt string) any {
+	fields, _ := value.(map[string]any)
+	next := maps.Clone(fields)
+	if next == nil {
+		next = map[string]any{}
+	}
+	next["prompt"], next["resume"] = prompt, session
+	return next
 }
 
 // Words lists the texts of a list.

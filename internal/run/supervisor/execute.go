@@ -31,6 +31,11 @@ type Request struct {
 	// Token makes the token with which the execution's agent reaches this server. Nil: Options.Token does.
 	Token func(executionID string) (string, error)
 
+	NotBefore time.Time // it waits in the queue until then; zero: for its turn only
+
+	turn  *agent.Turn       // of a session that goes on
+	spent protocol.MicroUSD // of the run's budget, by the turns before
+
 	// EndWithCaller says that the execution is to be cancelled when Trigger.User stays away: it is
 	// kept with the execution, so that the next server knows.
 	EndWithCaller bool
@@ -94,7 +99,7 @@ func (s *Supervisor) accept(ctx context.Context, request Request, claim *index.C
 	s.mu.RLock()
 	rec.QueuePosition = s.queue.position(l)
 	if rec.QueuePosition > 0 {
-		rec.QueueReason = s.queue.reason()
+		rec.QueueReason = s.queue.why(l, time.Now())
 	}
 	s.mu.RUnlock()
 	return rec, nil
@@ -106,7 +111,7 @@ func (s *Supervisor) resolve(request Request) (*agent.Definition, *agent.Invocat
 	if !ok {
 		return nil, nil, s.unknownAgent(request.AgentType)
 	}
-	invocation, err := definition.Resolve(request.Config)
+	invocation, err := definition.ResolveTurn(request.Config, request.turn)
 	if wrong := (*agent.ConfigError)(nil); errors.As(err, &wrong) {
 		return nil, nil, fault.Wrap(wrong.Code(), err, "%s", wrong.Error()).With(struct {
 			Fields []agent.FieldError `json:"fields"`
@@ -162,6 +167,9 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 	if err := s.connect(spec, request); err != nil {
 		return nil, err
 	}
+	if spec.Budget != nil {
+		spec.Budget.USD = max(0, spec.Budget.USD-request.spent)
+	}
 	if err := s.writeSidecar(id, control.SpecFile, spec); err != nil {
 		return nil, err
 	}
@@ -184,6 +192,7 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 	line, at, err := appendEvent(w, &execution.Event{
 		Type: execution.TypeQueued, ExecutionID: id, Timestamp: execution.At(now),
 		AgentType: d.Name, Config: config, Trigger: &trigger, Tags: request.Tags, StartedBy: request.StartedBy, Parent: request.Parent,
+		NotBefore: notBefore(request.NotBefore),
 	})
 	if err != nil {
 		return nil, err
@@ -199,6 +208,7 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 	l := newLive(execution.Record{})
 	rec, _ := l.apply(&e, at)
 	l.id, l.agent = rec.ExecutionID, rec.AgentType
+	l.notBefore, l.account = request.NotBefore, inv.Account
 	l.phase = leaving // until it is pushed
 	if err := s.indexer.check(s.options.Index.Add(ctx, rec, claim)); err != nil {
 		return nil, err

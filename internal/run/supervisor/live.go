@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
@@ -24,6 +25,9 @@ const (
 type live struct {
 	id    string
 	agent string
+
+	notBefore time.Time // it is not started before; zero: at once
+	account   string    // that its agent uses, where its use is limited
 
 	phase phase // guarded by Supervisor.mu
 
@@ -141,6 +145,7 @@ func (s *Supervisor) observe(l *live, line []byte, e *execution.Event, at journa
 		s.enforceBudgets()
 	}
 	if ends {
+		s.limitReached(l, rec)
 		s.schedule()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // queue decides who may run. It starts nothing and takes no lock: the supervisor's guards it.
@@ -11,10 +12,12 @@ import (
 // Executions of one agent start in the order of their ids, which is that of their creation. Of
 // several agents with room, the oldest execution comes first.
 type queue struct {
-	open       bool   // whether anything is started at all
-	held       string // why nothing is started for now, for people; empty: nothing holds it up
-	drained    string // the same, for as long as this server lives
-	maxRunning int    // below 0: no limit
+	open       bool                 // whether anything is started at all
+	held       string               // why nothing is started for now, for people; empty: nothing holds it up
+	drained    string               // the same, for as long as this server lives
+	maxRunning int                  // below 0: no limit
+	accounts   map[string]time.Time // whose usage limit is reached, and until when
+	timed      int                  // of those that wait: how many may not start before some time
 	limit      func(agent string) (limit int, known bool)
 
 	lanes    map[string]*lane
@@ -95,6 +98,7 @@ func (q *queue) push(e *live) {
 	at, _ := slices.BinarySearchFunc(l.waiting, e.id, byID)
 	l.waiting = slices.Insert(l.waiting, at, e)
 	q.waiting++
+	q.time(e, 1)
 	e.phase = waiting
 }
 
@@ -108,31 +112,108 @@ func (q *queue) remove(e *live) bool {
 	}
 	l.waiting = slices.Delete(l.waiting, at, at+1)
 	q.waiting--
+	q.time(e, -1)
 	e.phase = leaving
 	return true
 }
 
 // next takes out the execution that starts now, nil when none may.
-func (q *queue) next() *live {
+func (q *queue) next(now time.Time) *live {
 	if !q.open || q.reason() != "" || q.waiting == 0 || !q.room(0) {
 		return nil
 	}
 	var first *lane
+	place := 0
 	for agent := range q.lanes {
 		l := q.lane(agent)
-		if len(l.waiting) > 0 && l.room(0) && (first == nil || l.waiting[0].id < first.waiting[0].id) {
-			first = l
+		if len(l.waiting) == 0 || !l.room(0) {
+			continue
+		}
+		at := 0
+		if q.isTimed() {
+			at = slices.IndexFunc(l.waiting, func(e *live) bool { return !q.until(e).After(now) })
+		}
+		if at >= 0 && (first == nil || l.waiting[at].id < first.waiting[place].id) {
+			first, place = l, at
 		}
 	}
 	if first == nil {
 		return nil
 	}
-	e := first.waiting[0]
-	first.waiting[0] = nil
-	first.waiting = first.waiting[1:]
+	e := first.waiting[place]
+	if place == 0 {
+		first.waiting[0] = nil
+		first.waiting = first.waiting[1:]
+	} else {
+		first.waiting = slices.Delete(first.waiting, place, place+1)
+	}
 	q.waiting--
+	q.time(e, -1)
 	q.occupy(e)
 	return e
+}
+
+// time counts those that wait and may not start before some time.
+func (q *queue) time(e *live, more int) {
+	if !e.notBefore.IsZero() {
+		q.timed += more
+	}
+}
+
+func (q *queue) isTimed() bool { return q.timed > 0 || len(q.accounts) > 0 }
+
+// until is when an execution may start as far as time goes.
+func (q *queue) until(e *live) time.Time {
+	if held := q.accounts[e.account]; e.account != "" && held.After(e.notBefore) {
+		return held
+	}
+	return e.notBefore
+}
+
+// hold holds back what uses an account until the time when it may be used again.
+func (q *queue) hold(account string, until time.Time) {
+	if q.accounts == nil {
+		q.accounts = map[string]time.Time{}
+	}
+	if until.After(q.accounts[account]) {
+		q.accounts[account] = until
+	}
+}
+
+// wake is the next time at which something that waits may start; zero when none waits for a time.
+func (q *queue) wake(now time.Time) (next time.Time) {
+	for account, until := range q.accounts {
+		if !until.After(now) {
+			delete(q.accounts, account)
+		}
+	}
+	if !q.isTimed() {
+		return time.Time{}
+	}
+	for _, l := range q.lanes {
+		for _, e := range l.waiting {
+			if until := q.until(e); until.After(now) && (next.IsZero() || until.Before(next)) {
+				next = until
+			}
+		}
+	}
+	return next
+}
+
+// why is why an execution waits, for people; empty when it only waits for its turn.
+func (q *queue) why(e *live, now time.Time) string {
+	if reason := q.reason(); reason != "" {
+		return reason
+	}
+	until := q.until(e)
+	if !until.After(now) {
+		return ""
+	}
+	text := "waiting until " + until.Local().Format("15:04 on 2 January")
+	if q.accounts[e.account].Equal(until) && e.account != "" {
+		text += ": the usage limit of its account is reached"
+	}
+	return text
 }
 
 // occupy counts an execution as running, whatever the limits say.

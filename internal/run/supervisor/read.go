@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/index"
@@ -44,7 +45,7 @@ func (s *Supervisor) view(l *live) (execution.Record, error) {
 	rec := l.snapshot()
 	if rec.Status == execution.Queued {
 		s.mu.RLock()
-		rec.QueuePosition, rec.QueueReason = s.queue.position(l), s.queue.reason()
+		rec.QueuePosition, rec.QueueReason = s.queue.position(l), s.queue.why(l, time.Now())
 		s.mu.RUnlock()
 	}
 	if rec.StartedAt == nil || rec.Terminal {

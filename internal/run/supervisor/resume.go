@@ -243,6 +243,9 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 	}
 	l := newLive(rec)
 	l.counted = indexed
+	if !rec.Terminal {
+		s.readTiming(l)
+	}
 	if err := s.readCancel(l); err != nil {
 		return found{}, err
 	}

@@ -216,9 +216,11 @@ func (s *Supervisor) schedule() {
 	if s.state != serving {
 		return
 	}
-	for l := s.queue.next(); l != nil; l = s.queue.next() {
+	now := time.Now()
+	for l := s.queue.next(now); l != nil; l = s.queue.next(now) {
 		s.work.Go(func() { s.attend(l, true) })
 	}
+	s.wakeLocked(now)
 }
 
 // later waits, and reports false when the supervisor stops first.

@@ -26,7 +26,7 @@ func (s *Supervisor) newSpec(id string, d *agent.Definition, inv *agent.Invocati
 		ExecutionID: id, Agent: d.Name, Driver: inv.Driver, Argv: inv.Argv, Env: inv.Env, EnvFrom: inv.EnvFrom, Workdir: inv.Workdir,
 		Timeout: d.Timeout, IdleTimeout: d.IdleTimeout, StopSignal: d.Stop.Signal, StopGrace: grace, StopTo: stopTo,
 		MergeOutput: d.MergeOutput, PlainLines: d.PlainLines, OpenStdin: d.OpenStdin, Limits: control.Limits(d.Limits),
-		Sandbox: inv.Sandbox, Options: inv.Options, Settings: d.Settings, MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns, Warnings: inv.Warnings,
+		Sandbox: inv.Sandbox, Options: inv.Options, Settings: d.Settings, Account: inv.Account, MaxOutput: d.MaxOutput, Secrets: inv.Secrets, Patterns: d.MaskPatterns, Warnings: inv.Warnings,
 		Budget: runBudget(d.Budget),
 		Prices: cmp.Or(s.options.Prices, pricing.InDataDir(s.options.DataDir)),
 	}

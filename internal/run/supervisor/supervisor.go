@@ -104,6 +104,7 @@ type Supervisor struct {
 	live        map[string]*live // all executions whose end is not in the index yet
 	queue       queue
 	unsubscribe func() // from the catalogue
+	waking      *time.Timer
 }
 
 type state int
@@ -188,6 +189,7 @@ func (s *Supervisor) Start(ctx context.Context) error {
 	if err := s.loadSpent(ctx); err != nil {
 		return fmt.Errorf("start supervisor: %w", err)
 	}
+	s.loadLimits()
 	s.mu.Lock()
 	if s.state != made {
 		s.mu.Unlock()
@@ -208,6 +210,7 @@ func (s *Supervisor) Start(ctx context.Context) error {
 	}
 	s.unsubscribe = unsubscribe
 	s.queue.open = true
+	s.work.Go(s.continueLimited)
 	s.mu.Unlock()
 	s.schedule()
 	return nil
@@ -229,6 +232,9 @@ func (s *Supervisor) Stop(ctx context.Context) error {
 	s.queue.open = false
 	unsubscribe := s.unsubscribe
 	s.unsubscribe = nil
+	if s.waking != nil {
+		s.waking.Stop()
+	}
 	s.mu.Unlock()
 	if unsubscribe != nil {
 		unsubscribe()

@@ -25,6 +25,8 @@ func Kind() kind.Kind {
 		Schema: schema,
 		Needs:  map[string]string{"prompt": "is the prompt", "command.0": "is the program to run"},
 		Start:  start,
+
+		NextTurn: kind.Resume,
 		Runs: func(value any) []kind.Row {
 			fields, _ := value.(map[string]any)
 			rows := []kind.Row{{Label: "Command", Text: kind.Quote(kind.Words(fields["command"]))}}

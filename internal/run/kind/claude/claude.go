@@ -32,6 +32,8 @@ func Kind() kind.Kind {
 		Verbatim: []string{"resultSchema"},
 		Needs:    map[string]string{"prompt": "is the prompt"},
 		Start:    start,
+		NextTurn: kind.Resume,
+		Account:  []string{"HOME", "CLAUDE_CONFIG_DIR", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_BASE_URL"},
 		Runs:     runs,
 		Driver:   Driver{},
 	}

@@ -25,6 +25,9 @@ func Kind() kind.Kind {
 		Check:  check,
 		Needs:  map[string]string{"prompt": "is the prompt"},
 		Start:  start,
+
+		NextTurn: kind.Resume,
+		Account:  []string{"HOME", "CODEX_HOME", "OPENAI_API_KEY", "CODEX_API_KEY"},
 		Runs: func(value any) []kind.Row {
 			fields, _ := value.(map[string]any)
 			var rows []kind.Row
