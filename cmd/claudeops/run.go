@@ -35,7 +35,7 @@ type runFlags struct {
 }
 
 func (c *command) runCommand() *cobra.Command {
-	f := &runFlags{}
+	f, next := &runFlags{}, ""
 	cmd := &cobra.Command{
 		Use:   "run AGENT [-c key=value]…",
 		Short: "Run an agent, show what it writes, end as it ends",
@@ -54,13 +54,21 @@ When no server runs, one is started in this process, on the same data directory,
 takes.`,
 		Example: `  claudeops run system-health
   claudeops run disk-report -c path=/var --json
-  id=$(claudeops run nightly --detach)`,
+  id=$(claudeops run nightly --detach)
+  claudeops run --continue last "Now write the tests."`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeAgent,
-		RunE:              func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if next != "" {
+				return c.continueRun(cmd.Context(), next, args[0], f)
+			}
+			return c.run(cmd.Context(), args[0], f)
+		},
 	}
 	f.register(c, cmd)
 	flags := cmd.Flags()
+	flags.StringVar(&next, "continue", "", "`ID` of an ended execution: start the next turn of its agent's session, with the prompt in place of AGENT")
+	_ = flags.SetAnnotation("continue", noTwin, []string{"true"})
 	flags.StringVar(&f.configFile, "config-file", "", "`file` with the parameters as a JSON object, - for standard input")
 	_ = cmd.RegisterFlagCompletionFunc("config", c.completeParameter)
 	return cmd
@@ -127,6 +135,20 @@ func (c *command) run(ctx context.Context, agent string, f *runFlags) error {
 			return protocol.Record{}, err
 		}
 		return create(ctx, cl, agent, config, f)
+	})
+}
+
+// continueRun starts the next turn of an execution's session.
+func (c *command) continueRun(ctx context.Context, text, prompt string, f *runFlags) error {
+	if len(f.config) > 0 || f.configFile != "" || f.key != "" || len(f.tags) > 0 {
+		return usageError("--continue goes on with the parameters and tags of the earlier execution: leave -c, --config-file, --tag and --idempotency-key out")
+	}
+	return c.startAndFollow(ctx, f, func(ctx context.Context, cl *client.Client) (protocol.Record, error) {
+		id, err := resolveID(ctx, cl, text)
+		if err != nil {
+			return protocol.Record{}, unknownID(err)
+		}
+		return cl.Continue(ctx, id, prompt)
 	})
 }
 

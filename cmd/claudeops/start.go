@@ -123,6 +123,7 @@ a signal ended it, 130 when it was cancelled, and 1 when it failed without any o
 	root.AddCommand(
 		c.serveCommand(), c.openCommand(), c.tokenCommand(), c.keysCommand(),
 		c.runCommand(), c.rerunCommand(), c.waitCommand(), c.cancelCommand(),
+		c.approvalsCommand(), c.approveCommand(), c.denyCommand(), c.rulesCommand(),
 		c.psCommand(), c.showCommand(), c.logsCommand(), c.grepCommand(), c.topCommand(),
 		c.agentsCommand(), c.schedulesCommand(), c.validateCommand(), c.notifyCommand(), c.initCommand(),
 		c.doctorCommand(), c.serviceCommand(), c.secretsCommand(),

@@ -331,6 +331,31 @@ func (b *bookkeeper) Cancel(_ context.Context, id, by, reason string) (execution
 	return *rec, b.fails
 }
 
+func (b *bookkeeper) Approvals() []supervisor.Approval {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := []supervisor.Approval{}
+	for _, rec := range b.records {
+		for _, p := range rec.PendingApprovals {
+			list = append(list, supervisor.Approval{ExecutionID: rec.ExecutionID, AgentType: rec.AgentType, PendingApproval: p})
+		}
+	}
+	return list
+}
+
+func (b *bookkeeper) Continue(ctx context.Context, id, prompt string, r supervisor.Request) (execution.Record, error) {
+	b.mu.Lock()
+	rec := b.records[id]
+	b.calls = append(b.calls, fmt.Sprintf("continue %s %q by %s %s", id, prompt, r.Trigger.User, r.Trigger.Kind))
+	b.mu.Unlock()
+	if rec == nil {
+		return execution.Record{}, index.NotFound(id)
+	}
+	r.AgentType = rec.AgentType
+	next, _, err := b.Execute(ctx, r)
+	return next, err
+}
+
 func (b *bookkeeper) Pin(_ context.Context, id, by string, pinned bool) (execution.Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -41,6 +41,8 @@ type Supervisor interface {
 	Execute(ctx context.Context, r supervisor.Request) (rec execution.Record, existing bool, err error)
 	Cancel(ctx context.Context, id, by, reason string) (execution.Record, error)
 	Input(ctx context.Context, id string, in supervisor.Input) (execution.Record, error)
+	Continue(ctx context.Context, id, prompt string, request supervisor.Request) (execution.Record, error)
+	Approvals() []supervisor.Approval
 	Pin(ctx context.Context, id, by string, pinned bool) (execution.Record, error)
 	Get(ctx context.Context, id string) (execution.Record, error)
 	Describe(ctx context.Context, id string) (execution.Record, error)
@@ -220,6 +222,7 @@ func (g *Gateway) registerRoutes() {
 	g.registerAgents()
 	g.registerSchema()
 	g.registerExecutions()
+	g.registerApprovals()
 	g.registerStreams()
 	g.registerSearch()
 	g.registerRetention()

@@ -166,6 +166,12 @@ func (w *world) Cancel(_ context.Context, id, by, reason string) (execution.Reco
 	return rec, nil
 }
 
+func (w *world) Approvals() []supervisor.Approval { return nil }
+
+func (w *world) Continue(_ context.Context, id, _ string, _ supervisor.Request) (execution.Record, error) {
+	return execution.Record{}, fault.New(protocol.Conflict, "execution %s can't be continued", id)
+}
+
 func (w *world) Pin(ctx context.Context, id, _ string, _ bool) (execution.Record, error) {
 	return w.Get(ctx, id)
 }
