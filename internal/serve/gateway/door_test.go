@@ -103,7 +103,7 @@ func newDoor(t testing.TB, change func(*Options)) *door {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"echo.yaml":  "name: echo\ncommand: [echo, \"{{text}}\"]\nenv: {API_TOKEN: hunter2hunter2}\nparameters: {type: object, properties: {text: {type: string}}}\ntimeout: 1m\nidleTimeout: 10s\nconcurrency: 2\nmaxOutput: 1MiB\nworkdir: /tmp\napprovalRules: [{tool: Bash, then: ask}]\napprovalTimeout: 1m\nexitGrace: 5s\nonLimit: fail\ntags: [a]\nretention: {logs: {age: 1d}, executions: {count: 5}}\n",
+		"echo.yaml":  "name: echo\ncommand: [echo, \"{{text}}\"]\nenv: {API_TOKEN: hunter2hunter2}\nparameters: {type: object, properties: {text: {type: string}}}\ntimeout: 1m\nidleTimeout: 10s\nconcurrency: 2\nmaxOutput: 1MiB\nworkdir: /tmp\napprovalRules: [{tool: Bash, then: ask}]\napprovalTimeout: 1m\nexitGrace: 5s\nonLimit: fail\ntags: [a]\noutput: merged\ncommands: false\nstdin: open\nlimits: {nice: 5}\nschedule: [{cron: \"0 3 * * *\"}]\nretention: {logs: {age: 1d}, executions: {count: 5}}\n",
 		"shell.yaml": "name: shell\ntitle: Shell\ndescription: d\nshell: echo hi\n",
 		"wrong.yaml": "name: wrong\ncommand: 7\n",
 	} {

@@ -116,6 +116,8 @@ func tellsMore(pattern string, permissions []string, status int) bool {
 		return status == http.StatusConflict
 	case "DELETE /api/keys/{id}":
 		return status == http.StatusNotFound
+	case "POST /api/executions/{id}/input": // the example is text; a decision needs executions:approve
+		return status == http.StatusNotFound && !slices.Contains(permissions, protocol.PermInput)
 	}
 	live := pattern == "GET /api/events" || pattern == "GET /api/poll"
 	return live && status == http.StatusForbidden && !slices.Contains(permissions, protocol.PermRead)

@@ -153,6 +153,9 @@ func (a *agent) Input(in driver.Input) error {
 		if err := a.send(userMessage(in.Text)); err != nil {
 			return fault.Wrap(protocol.Conflict, err, "the message did not reach the agent: it reads nothing any more")
 		}
+		if err := a.session.Emit(&execution.Event{Type: execution.TypeInput, Text: in.Text, By: in.By}); err != nil {
+			return err
+		}
 		a.silence.Spoke()
 	}
 	if in.EOF {

@@ -41,6 +41,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/approvals": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * What waits for an answer, in all executions
+         * @description Answered with POST /api/executions/{id}/input. Needs the permission `executions:read` or `executions:approve`.
+         */
+        readonly get: operations["list-approvals"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/budgets": {
         readonly parameters: {
             readonly query?: never;
@@ -169,6 +189,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/executions/{id}/continue": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Start the next turn of an agent's session
+         * @description The new execution has the same agent, parameters and directory, and belongs to the one whose session goes on (parent). 409 when that has not ended, or has no session. Needs the permission `agents:execute`.
+         */
+        readonly post: operations["continue-execution"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/executions/{id}/events": {
         readonly parameters: {
             readonly query?: never;
@@ -200,7 +240,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Send text or an answer to a running agent
-         * @description 409 when the execution does not run, or its stdin is closed: its definition needs stdin: open. What was sent is the event execution:input. Needs the permission `executions:input`.
+         * @description 409 when the execution does not run, or its stdin is closed: its definition needs stdin: open. What was sent is the event execution:input. Needs the permission `executions:input` or `executions:approve`.
          */
         readonly post: operations["send-input"];
         readonly delete?: never;
@@ -1047,9 +1087,31 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly Approval: {
+            readonly agentType: string;
+            readonly askedAt: string;
+            readonly executionId: string;
+            readonly expiresAt?: string;
+            readonly input?: unknown;
+            readonly kind: string;
+            readonly options?: readonly components["schemas"]["ApprovalOption"][] | null;
+            readonly requestId: string;
+            /** Format: int64 */
+            readonly seq: number;
+            readonly title?: string;
+            readonly tool?: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly ApprovalOption: {
             readonly description?: string;
             readonly label: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly ApprovalsAnswerBody: {
+            /** @description Oldest first. */
+            readonly approvals: readonly components["schemas"]["Approval"][];
         } & {
             readonly [key: string]: unknown;
         };
@@ -1145,6 +1207,12 @@ export interface components {
             readonly name: string;
             /** @description Whether a webhook is signed. */
             readonly signed: boolean;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly ContinueRequestBody: {
+            /** @description What the agent is to do next. */
+            readonly prompt: string;
         } & {
             readonly [key: string]: unknown;
         };
@@ -1937,6 +2005,44 @@ export interface operations {
             };
         };
     };
+    readonly "list-approvals": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ApprovalsAnswerBody"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly budgets: {
         readonly parameters: {
             readonly query?: never;
@@ -2297,6 +2403,52 @@ export interface operations {
             /** @description Accepted */
             readonly 202: {
                 headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "continue-execution": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The execution whose session goes on. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ContinueRequestBody"];
+            };
+        };
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly Location?: string;
                     readonly [name: string]: unknown;
                 };
                 content: {
