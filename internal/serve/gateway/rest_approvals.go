@@ -56,8 +56,9 @@ func (g *Gateway) continueExecution(ctx context.Context, in *continueRequest) (*
 	p := principalOf(ctx)
 	rec, err := acting(ctx, g.opts.Supervisor, p, in.ID, protocol.PermExecute)
 	if err == nil {
-		rec, err = g.opts.Supervisor.Continue(ctx, in.ID, in.Body.Prompt, supervisor.Request{
-			Trigger: execution.Trigger{Kind: "continue", User: p.ID}, StartedBy: p.Name, Tags: rec.Tags})
+		request := requestOf(g.opts.Auth, p, "continue")
+		request.Tags = rec.Tags
+		rec, err = g.opts.Supervisor.Continue(ctx, in.ID, in.Body.Prompt, request)
 	}
 	g.auditREST(ctx, p, audit.Entry{Action: "execution.continue", Target: in.ID, Detail: rec.ExecutionID}, err)
 	if err != nil {
