@@ -11,6 +11,7 @@ import (
 
 	"github.com/claudeops/claudeops/client"
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -108,7 +109,7 @@ func (c *command) connectToStop(ctx context.Context) (*client.Client, error) {
 	if dirErr != nil {
 		return nil, err
 	}
-	if active, readErr := os.ReadDir(filepath.Join(dir, "active")); readErr != nil || len(active) == 0 {
+	if active, readErr := os.ReadDir(filepath.Join(dir, rundir.ActiveDir)); readErr != nil || len(active) == 0 {
 		return nil, err
 	}
 	return (&following{c: c, p: c.newPrinter()}).server(ctx)

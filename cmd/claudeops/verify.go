@@ -20,6 +20,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/datadir"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/record/verify"
 )
 
@@ -123,7 +124,7 @@ func (c *command) tellDamage(meter *meter, d verify.Damage) error {
 }
 
 func (c *command) verifyAll(ctx context.Context, dir string, ids []string, compare bool, meter *meter, tell func(verify.Damage), result *verified) (err error) {
-	open := func(id string) bool { return exists(filepath.Join(dir, "active", id)) }
+	open := func(id string) bool { return exists(filepath.Join(dir, rundir.ActiveDir, id)) }
 	if backup.Is(dir) {
 		if compare {
 			return usageError("--index: a backup holds no index; a restore makes it from the journals")

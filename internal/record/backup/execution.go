@@ -11,11 +11,8 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 )
-
-// The files of an execution that has not ended that belong to a backup. What its runner is to do
-// (spec.json) holds secrets, and is of no use: it is not started from a backup.
-var unfinishedFiles = []string{journalName, "claim.json", "cancel.json", "pin.json"}
 
 // source is one file of an execution, open.
 type source struct {
@@ -90,7 +87,7 @@ func (t *taker) letGo(ctx context.Context, id string) error {
 	}
 	for deadline := time.Now().Add(patience); ; {
 		held, err := t.store.Written(id)
-		if err != nil || !held || exists(filepath.Join(dir, sealedName+".tmp")) || time.Now().After(deadline) {
+		if err != nil || !held || exists(filepath.Join(dir, rundir.SealingFile)) || time.Now().After(deadline) {
 			return err
 		}
 		timer := time.NewTimer(pause)
@@ -105,7 +102,7 @@ func (t *taker) letGo(ctx context.Context, id string) error {
 
 // openSources opens the files that belong to a backup, the journal up to head.
 func openSources(dir string, ended bool, head journal.Position) (sources []source, err error) {
-	names := unfinishedFiles
+	names := rundir.BackedUp()
 	if ended {
 		if names, err = endedFiles(dir); err != nil {
 			return nil, err
@@ -114,7 +111,7 @@ func openSources(dir string, ended bool, head journal.Position) (sources []sourc
 	for _, name := range names {
 		f, err := os.Open(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
-			if name == journalName {
+			if name == rundir.JournalFile {
 				return sources, errChanged // it was sealed, or removed
 			}
 			continue
@@ -123,7 +120,7 @@ func openSources(dir string, ended bool, head journal.Position) (sources []sourc
 			return sources, err
 		}
 		sources = append(sources, source{file: f, limit: head.Offset})
-		if name != journalName {
+		if name != rundir.JournalFile {
 			info, err := f.Stat()
 			if err != nil {
 				return sources, err
@@ -131,7 +128,7 @@ func openSources(dir string, ended bool, head journal.Position) (sources []sourc
 			sources[len(sources)-1].limit = info.Size()
 		}
 	}
-	if ended && !slices.Contains(names, journalName) && !slices.Contains(names, sealedName) {
+	if ended && !slices.Contains(names, rundir.JournalFile) && !slices.Contains(names, rundir.SealedFile) {
 		return sources, errChanged
 	}
 	return sources, nil
@@ -148,9 +145,9 @@ func endedFiles(dir string) (names []string, err error) {
 			names = append(names, entry.Name())
 		}
 	}
-	if slices.Contains(names, journalName) {
+	if slices.Contains(names, rundir.JournalFile) {
 		// What is being sealed is not the truth yet.
-		names = slices.DeleteFunc(names, func(name string) bool { return name == sealedName })
+		names = slices.DeleteFunc(names, func(name string) bool { return name == rundir.SealedFile })
 	}
 	return names, nil
 }

@@ -31,6 +31,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/datadir"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 )
 
 // Version is the form of backups that this program writes and reads.
@@ -41,7 +42,7 @@ const (
 	ManifestName   = "manifest.ndjson"
 	partialName    = "partial.ndjson"
 	lockName       = "lock"
-	executionsName = "executions"
+	executionsName = rundir.ExecutionsDir
 )
 
 // Manifest says what belongs to a backup.

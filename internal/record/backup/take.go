@@ -16,6 +16,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/record/datadir"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 )
 
 // errChanged tells that what is copied has changed under the copier: it was sealed, or cut.
@@ -409,12 +410,10 @@ var leftOut = []string{
 	"format", "audit.head", "server.json", "sessions.json", "executions.key", "restoring", "upgrade.json",
 }
 
-const (
-	journalName = "events.ndjson"
-	sealedName  = "events.zst"
-)
-
 func belongs(name string) bool {
+	if f, known := rundir.Find(name); known && f.Backup != rundir.Ended && f.Backup != rundir.Always {
+		return false
+	}
 	return !slices.Contains(leftOut, name) && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "index.sqlite") &&
 		!strings.HasPrefix(name, "sessions.json") && !strings.HasSuffix(name, ".next") && !strings.HasSuffix(name, ".tmp")
 }

@@ -68,10 +68,16 @@ func (d *Dir) prepare(o *opening) error {
 func (d *Dir) Path() string { return d.path }
 
 // Active holds one empty marker for each execution whose end is not yet in the index.
-func (d *Dir) Active() string { return filepath.Join(d.path, "active") }
+func (d *Dir) Active() string { return filepath.Join(d.path, ActiveDir) }
 
 // Executions holds one directory for each execution.
-func (d *Dir) Executions() string { return filepath.Join(d.path, "executions") }
+func (d *Dir) Executions() string { return filepath.Join(d.path, ExecutionsDir) }
+
+// Directories of a data directory. What is in them is package rundir's.
+const (
+	ExecutionsDir = "executions"
+	ActiveDir     = "active"
+)
 
 // IndexName is the read model's file.
 const IndexName = "index.sqlite"

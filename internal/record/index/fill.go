@@ -12,6 +12,7 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -21,7 +22,7 @@ const fillBatch = 500
 // folded is one journal, read.
 type folded struct {
 	record execution.Record
-	claim  *Claim
+	claim  *rundir.Claim
 }
 
 // Fill makes the index agree with the journals: executions it does not know are added, those it
@@ -82,7 +83,7 @@ func pinChanged(store journal.Store, id string, pinned bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	now, err := Pinned(dir, id)
+	now, err := rundir.Pinned(dir, id)
 	return now != pinned, err
 }
 
@@ -157,7 +158,7 @@ func foldOne(ctx context.Context, store journal.Store, id string) (*folded, erro
 
 // Read makes an execution's record and claim anew from what is in its directory: the journal, and the
 // files beside it that say what no event does. The record of a journal without any event is empty.
-func Read(ctx context.Context, store journal.Store, id string) (rec execution.Record, claim *Claim, err error) {
+func Read(ctx context.Context, store journal.Store, id string) (rec execution.Record, claim *rundir.Claim, err error) {
 	r, err := store.Open(id)
 	if err != nil {
 		return rec, nil, err
@@ -170,13 +171,13 @@ func Read(ctx context.Context, store journal.Store, id string) (rec execution.Re
 	if err != nil {
 		return rec, nil, err
 	}
-	if rec.Pinned, err = Pinned(dir, id); err != nil {
+	if rec.Pinned, err = rundir.Pinned(dir, id); err != nil {
 		return rec, nil, err
 	}
-	if rec.LogsRemovedAt, err = LogsRemoved(dir, id); err != nil {
+	if rec.LogsRemovedAt, err = rundir.LogsRemoved(dir, id); err != nil {
 		return rec, nil, err
 	}
-	claim, err = ReadClaim(dir, id)
+	claim, err = rundir.ReadClaim(dir, id)
 	return rec, claim, err
 }
 

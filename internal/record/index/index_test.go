@@ -19,6 +19,7 @@ import (
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -211,7 +212,7 @@ func TestPut(t *testing.T) {
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	x := newIndex(t)
-	claim := index.Claim{User: "me", Key: "k", Request: "h1", ExecutionID: id(1)}
+	claim := rundir.Claim{User: "me", Key: "k", Request: "h1", ExecutionID: id(1)}
 	if _, known, err := x.Claimed(t.Context(), "me", "k"); known || err != nil {
 		t.Fatal(known, err)
 	}
@@ -224,7 +225,7 @@ func TestClaims(t *testing.T) {
 	if _, known, _ := x.Claimed(t.Context(), "you", "k"); known {
 		t.Error("another user's key is taken")
 	}
-	other := index.Claim{User: "me", Key: "k", Request: "h2", ExecutionID: id(2)}
+	other := rundir.Claim{User: "me", Key: "k", Request: "h2", ExecutionID: id(2)}
 	if err := x.Add(t.Context(), record(2, "a", execution.Queued), &other); fault.CodeOf(err) != protocol.Conflict {
 		t.Errorf("a taken key: %v", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/fault"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -43,7 +44,7 @@ func (x *Index) Put(ctx context.Context, records []execution.Record) error {
 
 // Add stores a new execution and, unless it is nil, the claim it was made under. The code of its
 // error is conflict when the claim's key is taken.
-func (x *Index) Add(ctx context.Context, rec execution.Record, claim *Claim) error {
+func (x *Index) Add(ctx context.Context, rec execution.Record, claim *rundir.Claim) error {
 	return x.use("index execution "+rec.ExecutionID, func(f *file) error {
 		return f.update(ctx, func(tx *sql.Tx) error {
 			if claim != nil {

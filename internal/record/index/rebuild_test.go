@@ -17,6 +17,7 @@ import (
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -41,10 +42,10 @@ func TestRebuild(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var claim *index.Claim
+		var claim *rundir.Claim
 		if random.IntN(3) == 0 {
-			claim = &index.Claim{User: []string{"ann", "bob"}[random.IntN(2)], Key: fmt.Sprint("key ", n), Request: fmt.Sprint(random.Uint64()), ExecutionID: id(n)}
-			if err := index.WriteClaim(fileDir(t, store, id(n)), *claim); err != nil {
+			claim = &rundir.Claim{User: []string{"ann", "bob"}[random.IntN(2)], Key: fmt.Sprint("key ", n), Request: fmt.Sprint(random.Uint64()), ExecutionID: id(n)}
+			if err := rundir.WriteClaim(fileDir(t, store, id(n)), *claim); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -12,13 +12,14 @@ import (
 	"sync"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 )
 
 // The names within an execution's directory that the journal owns.
 const (
-	dataName  = "events.ndjson"
-	indexName = "events.idx"
-	lockName  = "lock"
+	dataName  = rundir.JournalFile
+	indexName = rundir.BlockIndexFile
+	lockName  = rundir.LockFile
 )
 
 // removedName is the directory where what is being removed goes first, so that an execution is
@@ -50,7 +51,7 @@ type Option func(*Files)
 
 // OpenDir opens the journals below a data directory, making DIR/executions when it is missing.
 func OpenDir(dataDir string, opts ...Option) (*Files, error) {
-	dir, err := filepath.Abs(filepath.Join(dataDir, "executions"))
+	dir, err := filepath.Abs(filepath.Join(dataDir, rundir.ExecutionsDir))
 	if err != nil {
 		return nil, fmt.Errorf("open journals in %s: %w", dataDir, err)
 	}

@@ -6,13 +6,15 @@ import (
 	"io"
 	"io/fs"
 	"sort"
+
+	"github.com/claudeops/claudeops/internal/record/rundir"
 )
 
 // sealedName is a sealed journal: frames of zstd, each a block of events. tempName is one that is
 // being written.
 const (
-	sealedName = "events.zst"
-	tempName   = "events.zst.tmp"
+	sealedName = rundir.SealedFile
+	tempName   = rundir.SealingFile
 )
 
 // sealed is a sealed journal as a source. What can't be decoded reads as zeros and a newline, much as

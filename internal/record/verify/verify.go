@@ -12,6 +12,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 )
 
 // Damage is something that is not as it was written.
@@ -44,13 +45,6 @@ type Options struct {
 	// Damaged is called for each damage, in the order in which it is found.
 	Damaged func(Damage)
 }
-
-// The names of a journal's files.
-const (
-	plainName  = "events.ndjson"
-	sealedName = "events.zst"
-	indexName  = "events.idx"
-)
 
 type verifier struct {
 	Options
@@ -107,12 +101,12 @@ func (v *verifier) path(id, name string) string {
 
 // data is the file that holds an execution's events now.
 func (v *verifier) data(id string) string {
-	if _, err := os.Lstat(v.path(id, plainName)); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(v.path(id, sealedName)); err == nil {
-			return sealedName
+	if _, err := os.Lstat(v.path(id, rundir.JournalFile)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(v.path(id, rundir.SealedFile)); err == nil {
+			return rundir.SealedFile
 		}
 	}
-	return plainName
+	return rundir.JournalFile
 }
 
 func (v *verifier) journal(ctx context.Context, id string) (err error) {
@@ -150,7 +144,7 @@ func (v *verifier) read(ctx context.Context, id string, r journal.Reader, settle
 		return nil // what a writer has not synced has no checksum, and may be half written
 	}
 	if report.Unindexed > 0 {
-		v.Damaged(Damage{ExecutionID: id, File: v.path(id, indexName), Problem: fmt.Sprintf("checksums are missing: %d of %d blocks could only be read line by line", report.Unindexed, report.Blocks)})
+		v.Damaged(Damage{ExecutionID: id, File: v.path(id, rundir.BlockIndexFile), Problem: fmt.Sprintf("checksums are missing: %d of %d blocks could only be read line by line", report.Unindexed, report.Blocks)})
 	}
 	if report.Torn > 0 {
 		v.Damaged(Damage{ExecutionID: id, File: file, Offset: report.Bytes, Problem: fmt.Sprintf("%d bytes after its last event are none", report.Torn)})

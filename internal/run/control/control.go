@@ -4,10 +4,12 @@
 // runner's.
 package control
 
+import "github.com/claudeops/claudeops/internal/record/rundir"
+
 // Names in the directory of one execution that server and runner share.
 const (
-	SpecFile   = "spec.json"        // what the runner is to do
-	SocketFile = "runner.sock"      // where the runner can be reached
-	LogFile    = "runner.log"       // the runner's standard error
-	TraceFile  = "processes.ndjson" // the agent's processes that the runner has seen, see process.Trace
+	SpecFile   = rundir.SpecFile      // what the runner is to do
+	SocketFile = rundir.SocketFile    // where the runner can be reached
+	LogFile    = rundir.RunnerLogFile // the runner's standard error
+	TraceFile  = rundir.TraceFile     // the agent's processes that the runner has seen, see process.Trace
 )

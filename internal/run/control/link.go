@@ -15,6 +15,7 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -66,7 +67,7 @@ func Dial(ctx context.Context, dataDir, id string) (*Link, error) {
 	if err := execution.ValidateID(id); err != nil {
 		return nil, err
 	}
-	dir, err := filepath.Abs(filepath.Join(dataDir, "executions", id))
+	dir, err := filepath.Abs(filepath.Join(dataDir, rundir.ExecutionsDir, id))
 	if err != nil {
 		return nil, fmt.Errorf("reach the runner of execution %s: %w", id, err)
 	}

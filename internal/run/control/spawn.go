@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/run/sandbox"
 )
 
@@ -48,7 +49,7 @@ func Spawn(exe, dataDir, id string, fetched map[string]string) (pid int, err err
 		return fail(err)
 	}
 	defer null.Close()
-	logPath := filepath.Join(dataDir, "executions", id, LogFile)
+	logPath := filepath.Join(dataDir, rundir.ExecutionsDir, id, LogFile)
 	log, err := os.OpenFile(logPath, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return fail(err)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/runner/driver"
 	"github.com/claudeops/claudeops/internal/trust/mask"
@@ -38,9 +39,9 @@ const (
 
 // Names in the directory of one execution.
 const (
-	resultFile   = "result.json"
+	resultFile   = rundir.ResultFile
 	sessionsDir  = "sessions" // of the data directory: what drivers keep of agents' sessions
-	workspaceDir = "workspace"
+	workspaceDir = rundir.Workspace
 )
 
 // Main is the runner process of execution id: `claudeops runner DATADIR ID`. It returns the
@@ -69,7 +70,7 @@ func runMain(dataDir, id string, p parts) int {
 		ready.Failed(err)
 	}
 	if execution.ValidateID(id) == nil {
-		removeIfEmpty(filepath.Join(dataDir, "executions", id, control.LogFile))
+		removeIfEmpty(filepath.Join(dataDir, rundir.ExecutionsDir, id, control.LogFile))
 	}
 	return code
 }

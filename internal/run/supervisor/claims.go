@@ -10,7 +10,7 @@ import (
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/fault"
-	"github.com/claudeops/claudeops/internal/record/index"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -62,7 +62,7 @@ func (s *Supervisor) executeOnce(ctx context.Context, request Request) (rec exec
 		return execution.Record{}, false, err
 	}
 	if !known {
-		rec, err = s.accept(ctx, request, &index.Claim{User: user, Key: key, Request: hash})
+		rec, err = s.accept(ctx, request, &rundir.Claim{User: user, Key: key, Request: hash})
 		return rec, false, err
 	}
 	if claim.Request != hash {

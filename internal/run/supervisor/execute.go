@@ -11,8 +11,8 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/datadir"
-	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/run/agent"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/protocol"
@@ -62,7 +62,7 @@ func (s *Supervisor) Execute(ctx context.Context, request Request) (rec executio
 }
 
 // accept makes an execution of a request, under a claim if there is one.
-func (s *Supervisor) accept(ctx context.Context, request Request, claim *index.Claim) (execution.Record, error) {
+func (s *Supervisor) accept(ctx context.Context, request Request, claim *rundir.Claim) (execution.Record, error) {
 	definition, invocation, err := s.resolve(request)
 	if err != nil {
 		return execution.Record{}, err
@@ -137,7 +137,7 @@ func (s *Supervisor) unknownAgent(name string) error {
 
 // store puts a new execution on disk and into the index, and tells of it. After an error nothing
 // of it is left.
-func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Definition, inv *agent.Invocation, claim *index.Claim) (_ *live, err error) {
+func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Definition, inv *agent.Invocation, claim *rundir.Claim) (_ *live, err error) {
 	now := time.Now()
 	id, err := s.ids.next(now)
 	if err != nil {
@@ -220,12 +220,12 @@ func (s *Supervisor) store(ctx context.Context, request Request, d *agent.Defini
 	return l, nil
 }
 
-func (s *Supervisor) writeClaim(claim index.Claim) error {
+func (s *Supervisor) writeClaim(claim rundir.Claim) error {
 	dir, err := s.options.Store.Dir(claim.ExecutionID)
 	if err != nil {
 		return fmt.Errorf("find the directory of execution %s: %w", claim.ExecutionID, err)
 	}
-	return index.WriteClaim(dir, claim)
+	return rundir.WriteClaim(dir, claim)
 }
 
 // undo removes what store has made so far.

@@ -11,6 +11,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/datadir"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -110,11 +111,11 @@ func (s *Supervisor) storePin(id, by string, pinned bool) error {
 	}
 	if pinned {
 		var already bool
-		if already, err = index.Pinned(dir, id); err == nil && !already {
-			err = index.WritePin(dir, index.Pin{By: by, At: time.Now().UTC().Truncate(time.Millisecond)})
+		if already, err = rundir.Pinned(dir, id); err == nil && !already {
+			err = rundir.WritePin(dir, rundir.Pin{By: by, At: time.Now().UTC().Truncate(time.Millisecond)})
 		}
 	} else {
-		err = index.RemovePin(dir)
+		err = rundir.RemovePin(dir)
 	}
 	if err == nil {
 		return nil
@@ -174,7 +175,7 @@ func (s *Supervisor) settled(ctx context.Context, id string) (execution.Record, 
 		return rec, "", untouchable(id, "has not ended")
 	}
 	// The file is what counts: the index may have lost a pin to a power loss.
-	pinned, err := index.Pinned(dir, id)
+	pinned, err := rundir.Pinned(dir, id)
 	if err != nil {
 		return rec, "", err
 	}
@@ -259,7 +260,7 @@ func (s *Supervisor) RemoveLogs(ctx context.Context, id string) (freed int64, er
 	ctx = context.WithoutCancel(ctx)
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	rec.LogsRemovedAt = &now
-	if err := index.WriteLogsRemoved(dir, now); err != nil {
+	if err := rundir.WriteLogsRemoved(dir, now); err != nil {
 		return freed, err
 	}
 	s.reached(StepTrimNoted)

@@ -18,6 +18,7 @@ import (
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -127,7 +128,7 @@ func TestPin(t *testing.T) {
 		s := w.start()
 		id := w.ended(s, "free")
 		// As after a power loss: the file is durable, the index has lost its last transaction.
-		if err := index.WritePin(filepath.Join(w.dir, "executions", id), index.Pin{By: "me"}); err != nil {
+		if err := rundir.WritePin(filepath.Join(w.dir, "executions", id), rundir.Pin{By: "me"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Remove(t.Context(), id); fault.CodeOf(err) != protocol.Conflict {

@@ -14,6 +14,7 @@ import (
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/protocol"
 )
@@ -238,7 +239,7 @@ func (s *Supervisor) inspect(ctx context.Context, id string) (f found, err error
 	if err != nil {
 		return found{}, err
 	}
-	if rec.Pinned, err = index.Pinned(dir, id); err != nil {
+	if rec.Pinned, err = rundir.Pinned(dir, id); err != nil {
 		return found{}, err
 	}
 	l := newLive(rec)

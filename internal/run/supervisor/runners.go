@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/internal/trust/secrets/source"
@@ -114,7 +115,7 @@ func (p *processes) Alive(id process.ID) bool { return id.Start != 0 && id.Alive
 
 // Begun looks for the workspace, which a runner makes before it starts the agent.
 func (p *processes) Begun(id string) bool {
-	_, err := os.Lstat(filepath.Join(p.dataDir, "executions", id, "workspace"))
+	_, err := os.Lstat(filepath.Join(p.dataDir, rundir.ExecutionsDir, id, rundir.Workspace))
 	return !errors.Is(err, os.ErrNotExist)
 }
 

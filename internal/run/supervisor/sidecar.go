@@ -13,6 +13,7 @@ import (
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/datadir"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/run/control"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/protocol"
@@ -21,9 +22,9 @@ import (
 // What the supervisor keeps in an execution's directory, for the next server. All of it goes when
 // the execution has ended and the index knows: spec.json holds secrets.
 const (
-	spawnedName = "spawned.json" // a runner was about to be started, and which it became
-	cancelName  = "cancel.json"  // somebody asked for an end that is not there yet
-	callerName  = "caller.json"  // it ends when its caller stays away
+	spawnedName = rundir.SpawnedFile // a runner was about to be started, and which it became
+	cancelName  = rundir.CancelFile  // somebody asked for an end that is not there yet
+	callerName  = rundir.CallerFile  // it ends when its caller stays away
 )
 
 // boundCaller is who an execution ends with.

@@ -20,6 +20,7 @@ import (
 	"github.com/claudeops/claudeops/internal/fault"
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
+	"github.com/claudeops/claudeops/internal/record/rundir"
 	"github.com/claudeops/claudeops/internal/run/agent"
 	"github.com/claudeops/claudeops/internal/run/budget"
 	"github.com/claudeops/claudeops/protocol"
@@ -275,4 +276,4 @@ func (s *Supervisor) find(id string) *live {
 	return s.live[id]
 }
 
-func (s *Supervisor) activeDir() string { return filepath.Join(s.options.DataDir, "active") }
+func (s *Supervisor) activeDir() string { return filepath.Join(s.options.DataDir, rundir.ActiveDir) }

@@ -1,4 +1,4 @@
-package index
+package rundir
 
 import (
 	"encoding/json"
@@ -12,12 +12,8 @@ import (
 	"github.com/claudeops/claudeops/internal/record/datadir"
 )
 
-// What retention keeps of executions is, like a claim, in files beside the journal: they are the truth,
-// and what the index says of it can be read from them again.
-const (
-	pinName         = "pin.json"
-	logsRemovedName = "logs-removed.json"
-)
+// Claims, pins and notes of removal are the truth in files of their own: what the index says of them can be
+// read from these again.
 
 // Pin says who wants an execution to be kept.
 type Pin struct {
@@ -31,12 +27,12 @@ func WritePin(dir string, pin Pin) error {
 	if err != nil {
 		return fmt.Errorf("encode a pin: %w", err)
 	}
-	return datadir.WriteFile(filepath.Join(dir, pinName), append(text, '\n'))
+	return datadir.WriteFile(filepath.Join(dir, PinFile), append(text, '\n'))
 }
 
 // RemovePin takes the pin out again. It is no error when there is none.
 func RemovePin(dir string) error {
-	err := os.Remove(filepath.Join(dir, pinName))
+	err := os.Remove(filepath.Join(dir, PinFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -51,7 +47,7 @@ func RemovePin(dir string) error {
 
 // Pinned reports whether there is a pin in the directory of execution id. One that is damaged pins too.
 func Pinned(dir, id string) (bool, error) {
-	_, err := os.Lstat(filepath.Join(dir, pinName))
+	_, err := os.Lstat(filepath.Join(dir, PinFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -72,13 +68,13 @@ func WriteLogsRemoved(dir string, at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("encode when log lines were removed: %w", err)
 	}
-	return datadir.WriteFile(filepath.Join(dir, logsRemovedName), append(text, '\n'))
+	return datadir.WriteFile(filepath.Join(dir, LogsRemovedFile), append(text, '\n'))
 }
 
 // LogsRemoved gives when the log lines of execution id were removed, nil when they were not. Of a
 // damaged note only the time is lost.
 func LogsRemoved(dir, id string) (*time.Time, error) {
-	path := filepath.Join(dir, logsRemovedName)
+	path := filepath.Join(dir, LogsRemovedFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
