@@ -10,7 +10,7 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 
 /** What of the packages is wanted only where a log or a form is. */
 const LATER =
-  /packages\/(model\/src\/(form|log)|react\/src\/components\/(agent-form|agent-dashboard|approval-card|log-|menu))/;
+  /packages\/(model\/src\/(form|log|transcript)|react\/src\/components\/(agent-form|agent-dashboard|approval-card|log-|menu|transcript|rich-text|use-log-copy|clipboard))/;
 
 /** Whether the entry reaches a module without an import(). A package's index reaches all of it. */
 function isFirst(

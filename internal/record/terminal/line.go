@@ -66,7 +66,7 @@ func Plain(text []byte) bool {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
-		case c < ' ' && c != '\t', c == 0x7f:
+		case c < ' ' && c != '\t' && c != '\n', c == 0x7f:
 			return false
 		case c < utf8.RuneSelf:
 		case c == 0xc2 && i+1 < len(text) && text[i+1] < 0xa0: // C1
@@ -108,6 +108,9 @@ func (l *Line) write(text []byte, last bool) {
 				text = text[1:]
 				continue
 			}
+			if text[0] == '\n' {
+				l.returned = false // the line before stays as it is
+			}
 			if !l.returned || text[0] != '\t' {
 				l.plain = append(l.fresh(), text[:n]...)
 				text = text[n:]
@@ -140,6 +143,8 @@ func (l *Line) write(text []byte, last bool) {
 			l.move(l.cursor - 1)
 		case r == '\t':
 			l.tab()
+		case r == '\n':
+			l.newLine()
 		case r < ' ':
 			l.put(0x2400+r, "")
 		case r == 0x7f:
@@ -164,7 +169,7 @@ func controlName(r rune) string {
 // plainRun counts the bytes at the start of text that are shown as they are, whatever column they are in.
 func plainRun(text []byte) int {
 	for i, c := range text {
-		if c < ' ' && c != '\t' || c >= 0x7f {
+		if c < ' ' && c != '\t' && c != '\n' || c >= 0x7f {
 			if c >= 0xc3 && c != 0xd8 && c != 0xe2 || c >= 0x80 && c < 0xc2 {
 				continue
 			}
@@ -186,6 +191,8 @@ func (l *Line) toCells() {
 		rest = rest[size:]
 		if r == '\t' {
 			l.tab()
+		} else if r == '\n' {
+			l.newLine()
 		} else if unicode.Is(unicode.Bidi_Control, r) {
 			l.put('<', controlName(r)[1:])
 		} else {
@@ -210,13 +217,22 @@ func (l *Line) fresh() []byte {
 }
 
 func (l *Line) carriageReturn() {
-	if !l.split {
+	if !l.split && bytes.IndexByte(l.plain, '\n') < 0 {
 		l.returned, l.held = true, 0
 		return
 	}
+	l.toCells()
 	if l.erase == eraseNothing {
 		l.erase = eraseOnText
 	}
+	l.cursor = l.origin
+}
+
+// newLine begins another line: messages of several lines are one line of the log.
+func (l *Line) newLine() {
+	l.erase = eraseNothing
+	l.cells = append(l.cells, cell{r: '\n'})
+	l.origin = len(l.cells)
 	l.cursor = l.origin
 }
 

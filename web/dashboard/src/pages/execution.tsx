@@ -1,5 +1,13 @@
 import type { ExecutionRecord } from "@claudeops/client";
-import { Elapsed, LogViewer, StatusBadge, StopButton, useExecution, useHub } from "@claudeops/react";
+import {
+  Elapsed,
+  LogViewer,
+  StatusBadge,
+  StopButton,
+  Transcript,
+  useExecution,
+  useHub,
+} from "@claudeops/react";
 import { Link, useParams } from "@tanstack/react-router";
 import { Bell, BellRing, ChevronLeft, PanelRight, Pin } from "lucide-react";
 import { type ReactNode, useState } from "react";
@@ -64,15 +72,20 @@ export default function ExecutionPage(): ReactNode {
   return <Execution key={id} record={record} />;
 }
 
+type View = "transcript" | "log" | "result";
+
 function Execution({ record }: { record: ExecutionRecord }): ReactNode {
   const hasReport = record.terminal && record.result !== undefined && record.result !== null;
   const agents = useAgents();
   const agent = agents.data?.agents.find((known) => known.name === record.agentType);
-  const [tab, setTab] = useState<"log" | "result" | null>(null);
+  // An agent that leads a conversation is read as one; its plain log is a tab away.
+  const talks = record.sessionId !== undefined;
+  const [tab, setTab] = useState<View | null>(null);
   const [details, setDetails] = useState(false);
   // A linked line is what one came for; else a report is.
   const linked = location.hash.startsWith("#L");
-  const shown = tab ?? (hasReport && reportStatus(record.result) !== null && !linked ? "result" : "log");
+  const usual = talks ? "transcript" : "log";
+  const shown = tab ?? (hasReport && reportStatus(record.result) !== null && !linked ? "result" : usual);
   return (
     <main
       id="main"
@@ -81,13 +94,22 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
       <Head record={record} onDetails={() => setDetails(!details)} detailsOpen={details} />
       <div className="grid lg:grid-cols-[minmax(0,1fr)_300px] min-h-0" data-stale={useStale()}>
         <div className={`${details ? "hidden lg:flex" : "flex"} flex-col min-w-0 min-h-0`}>
-          {hasReport ? (
+          {hasReport || talks ? (
             <div
               role="tablist"
               aria-label="Views"
               className="flex-none flex gap-1 px-3 pt-1 border-b border-line bg-panel"
             >
-              <Tab name="Result" active={shown === "result"} onSelect={() => setTab("result")} />
+              {talks && (
+                <Tab
+                  name="Transcript"
+                  active={shown === "transcript"}
+                  onSelect={() => setTab("transcript")}
+                />
+              )}
+              {hasReport && (
+                <Tab name="Result" active={shown === "result"} onSelect={() => setTab("result")} />
+              )}
               <Tab name="Log" active={shown === "log"} onSelect={() => setTab("log")} />
             </div>
           ) : null}
@@ -108,15 +130,23 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
                   <ApprovalList executionId={record.executionId} />
                 </div>
               )}
-              <LogViewer
-                executionId={record.executionId}
-                label={`Log of ${record.agentType}`}
-                pageKeys
-                defaults={{
-                  wrap: matchMedia("(max-width: 760px)").matches,
-                  time: matchMedia("(max-width: 760px)").matches ? "off" : "local",
-                }}
-              />
+              {shown === "transcript" ? (
+                <Transcript
+                  executionId={record.executionId}
+                  label={`Transcript of ${record.agentType}`}
+                  pageKeys
+                />
+              ) : (
+                <LogViewer
+                  executionId={record.executionId}
+                  label={`Log of ${record.agentType}`}
+                  pageKeys
+                  defaults={{
+                    wrap: matchMedia("(max-width: 760px)").matches,
+                    time: matchMedia("(max-width: 760px)").matches ? "off" : "local",
+                  }}
+                />
+              )}
               {!record.terminal && readsInput(agent) && <InputBox record={record} />}
             </>
           )}
@@ -128,7 +158,7 @@ function Execution({ record }: { record: ExecutionRecord }): ReactNode {
           <ExecutionDetails
             record={record}
             onLine={(seq) => {
-              setTab("log");
+              setTab(talks ? "transcript" : "log");
               setDetails(false);
               // As a link to the line would; the viewer hears of it.
               location.hash = `#L${seq}`;

@@ -35,3 +35,7 @@ export * from "./store/observable.js";
 export * from "./store/rewatch.js";
 export * from "./store/system.js";
 export type { Place } from "./store/viewers.js";
+export * from "./transcript/diff.js";
+export * from "./transcript/entry.js";
+export * from "./transcript/lens.js";
+export * from "./transcript/markdown.js";

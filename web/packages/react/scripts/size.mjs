@@ -6,8 +6,9 @@ import { gzipSync } from "node:zlib";
 import { build } from "vite";
 
 const budgets = {
-  everything: 44_000,
+  everything: 56_000,
   "LogViewer only": 31_000,
+  "Transcript only": 34_000,
   "provider and hooks": 7_000,
   "StatusBadge only": 900,
   "styles.css": 7_500,
@@ -15,6 +16,7 @@ const budgets = {
 const entries = {
   everything: `export * from "@claudeops/react";`,
   "LogViewer only": `import { LogViewer } from "@claudeops/react"; globalThis.x = LogViewer;`,
+  "Transcript only": `import { Transcript } from "@claudeops/react"; globalThis.x = Transcript;`,
   "provider and hooks": `import { ClaudeOpsProvider, useAgentExecution, useConnection, useExecution, useExecutions, useLogStream } from "@claudeops/react"; globalThis.x = [ClaudeOpsProvider, useAgentExecution, useConnection, useExecution, useExecutions, useLogStream];`,
   "StatusBadge only": `import { StatusBadge } from "@claudeops/react"; globalThis.x = StatusBadge;`,
 };

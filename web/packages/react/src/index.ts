@@ -45,6 +45,7 @@ export { renderText } from "./components/log-text.js";
 export { DEFAULT_LOG_TEXTS, type LogTexts } from "./components/log-texts.js";
 export * from "./components/log-viewer.js";
 export * from "./components/status-badge.js";
+export * from "./components/transcript.js";
 export * from "./context.js";
 export * from "./hooks/use-agent-execution.js";
 export * from "./hooks/use-agents.js";

@@ -1,3 +1,4 @@
+import type { Lens } from "../transcript/lens.js";
 import { describeEvent } from "./describe.js";
 import { Find } from "./find.js";
 import { Folds } from "./folds.js";
@@ -74,8 +75,12 @@ export class LogModel {
   #cancelFrame: (() => void) | null = null;
   #origin = Number.NaN;
 
-  constructor(store: LogStore, settings: LogSettings = DEFAULT_SETTINGS) {
+  readonly #lens: Lens | null;
+
+  /** `lens` sees the rows otherwise than as lines. */
+  constructor(store: LogStore, settings: LogSettings = DEFAULT_SETTINGS, lens: Lens | null = null) {
     this.store = store;
+    this.#lens = lens;
     this.#folds = new Folds(store);
     this.#settings = settings;
     this.find = new Find(store, () => this.#invalidate());
@@ -332,6 +337,19 @@ export class LogModel {
     this.#invalidateNow();
   }
 
+  /** Rows are seen otherwise: all are measured anew. */
+  refresh(): void {
+    const row = this.#viewport.row;
+    this.#reflow(this.#heights.rowHeight);
+    if (this.#follow) this.#viewport.toEnd();
+    else this.#viewport.reveal(row, "top");
+    this.#invalidateNow(true);
+  }
+
+  isExpanded(seq: number): boolean {
+    return this.#expanded.has(seq);
+  }
+
   toggle(seq: number): void {
     if (!this.#expanded.delete(seq)) this.#expanded.add(seq);
     this.#measured.delete(seq);
@@ -450,6 +468,14 @@ export class LogModel {
     let target = seq;
     const row = this.row(seq);
     if (row?.joins) target = row.joins;
+    else if (row && this.#lens) {
+      target = this.#lens.ownerOf(row).seq;
+      // What is seen inside another row is seen when that is unfolded.
+      if (target !== seq && !this.#expanded.has(target)) {
+        this.#expanded.add(target);
+        this.#measured.delete(target);
+      }
+    }
     this.#viewport.reveal(target - 1, pending.where);
     if (!opening && row) this.#pending = null;
   }
@@ -563,10 +589,12 @@ export class LogModel {
     for (const page of this.#built.keys()) {
       if (this.store.page(page)) continue;
       this.#built.delete(page);
+      this.#lens?.gone(page);
       this.#versions.delete(page);
       this.#heights.forgetRows(page);
     }
-    const count = this.store.pageCount;
+    // The store may hold more than it has told of: that has no place yet.
+    const count = Math.ceil(head / PAGE_SIZE);
     for (const index of this.store.heldPages()) {
       const page = this.store.page(index);
       if (!page || index >= count) continue;
@@ -576,6 +604,10 @@ export class LogModel {
       const built = buildPage(page, before, describeEvent, previous);
       this.#built.set(index, built);
       this.#versions.set(index, page.version);
+      for (const seq of this.#lens?.built(index, built) ?? []) {
+        this.#measured.delete(seq);
+        this.#measurePage(Math.floor((seq - 1) / PAGE_SIZE));
+      }
       this.#measurePage(index);
       // A joined line may have grown in the page before.
       if (before !== NOTHING_OPEN) this.#measurePage(index - 1);
@@ -605,16 +637,24 @@ export class LogModel {
   }
 
   #heightOf(row: Row, rowHeight: number): number {
-    if (!isShown(row, this.#settings, () => this.#mayPass(row)) || this.#folds.hides(row.seq)) return 0;
+    const seen = this.#lens
+      ? this.#lens.shown(row)
+      : isShown(row, this.#settings, () => this.#mayPass(row)) && !this.#folds.hides(row.seq);
+    if (!seen) return 0;
     const measured = this.#measured.get(row.seq);
     if (measured !== undefined) return measured;
     const shown = row.text.length > DRAWN_LIMIT ? row.text.slice(0, DRAWN_LIMIT) : row.text;
-    const width = columns(shown);
-    if (!this.#settings.wrap || this.#charsPerLine <= 0) {
-      if (width > this.#columns) this.#columns = width;
-      return rowHeight;
+    let lines = 0;
+    for (const line of shown.includes("\n") ? shown.split("\n") : [shown]) {
+      const width = columns(line);
+      if (this.#settings.wrap && this.#charsPerLine > 0)
+        lines += Math.max(1, Math.ceil(width / this.#charsPerLine));
+      else {
+        if (width > this.#columns) this.#columns = width;
+        lines++;
+      }
     }
-    return rowHeight * Math.max(1, Math.ceil(width / this.#charsPerLine));
+    return rowHeight * lines;
   }
 
   /** Whether a line passes, or takes room until it is known. */

@@ -35,7 +35,7 @@ const MAX_PENDING = 4096;
 
 // What is not shown as it is. Plain lines, nearly all of them, stop here.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject
-const SPECIAL = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const SPECIAL = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 const BIDI = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
 /** Whether a text is shown as it is. */
@@ -197,6 +197,7 @@ export class TerminalLine {
         this.#erase = KEEP;
         this.#move(this.#cursor - 1);
       } else if (code === 0x09) this.#tab();
+      else if (code === 0x0a) this.#newLine();
       else if (code < 0x20) this.#put(String.fromCharCode(0x2400 + code), 1);
       else if (code === 0x7f) this.#put("␡", 1);
       else if (code >= 0x80 && code < 0xa0) {
@@ -222,6 +223,7 @@ export class TerminalLine {
       this.#look = { style, href };
       for (const character of text) {
         if (character === "\t") this.#tab();
+        else if (character === "\n") this.#newLine();
         else this.#put(character, characterWidth(character.codePointAt(0) as number));
       }
     }
@@ -236,6 +238,15 @@ export class TerminalLine {
     this.#look = { style: { ...style, control: true }, href };
     this.#put(`<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`, 1);
     this.#look = { style, href };
+  }
+
+  /** Another line: messages of several lines are one line of the log. */
+  #newLine(): void {
+    const cells = this.#toCells();
+    this.#erase = KEEP;
+    cells.push({ text: "\n", style: null, href: undefined });
+    this.#origin = cells.length;
+    this.#cursor = this.#origin;
   }
 
   /** Writes at the cursor. */
@@ -493,7 +504,7 @@ export class TerminalLine {
 }
 
 function isOrdinary(code: number): boolean {
-  if (code < 0x20) return code === 9;
+  if (code < 0x20) return code === 9 || code === 10;
   if (code < 0x7f) return true;
   return code > 0x9f && !isBidi(code);
 }

@@ -169,10 +169,7 @@ export function LogTools({
           aria-label="Find"
           onClick={() => onTool("find")}
         >
-          <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">
-            <circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" strokeWidth="1.5" />
-            <path d="m9.3 9.3 3.2 3.2" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" />
-          </svg>
+          <FindSign />
         </button>
       </div>
       {tool === "goto" ? (
@@ -219,7 +216,16 @@ function Choice<T extends string>(props: {
   );
 }
 
-function FindBar({
+export function FindSign(): ReactNode {
+  return (
+    <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">
+      <circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" strokeWidth="1.5" />
+      <path d="m9.3 9.3 3.2 3.2" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" />
+    </svg>
+  );
+}
+
+export function FindBar({
   model,
   only,
   onOnly,
@@ -230,7 +236,8 @@ function FindBar({
   model: LogModel;
   /** Lines without a hit are left out. */
   only: boolean;
-  onOnly(query: FindQuery | null): void;
+  /** Absent where lines without a hit can't be left out. */
+  onOnly?(query: FindQuery | null): void;
   open: boolean;
   onOpen(): void;
   onClose(): void;
@@ -252,11 +259,11 @@ function FindBar({
   useEffect(() => {
     if (query.text === "") {
       model.find.clear();
-      if (filter.current.only) filter.current.onOnly(null);
+      if (filter.current.only) filter.current.onOnly?.(null);
       return;
     }
     const timer = setTimeout(() => {
-      if (filter.current.only) filter.current.onOnly(query);
+      if (filter.current.only) filter.current.onOnly?.(query);
       void model.find.search(query, model.topSeq).then((seq) => {
         if (seq !== null) model.goTo(seq);
       });
@@ -331,24 +338,26 @@ function FindBar({
       >
         .*
       </button>
-      <button
-        type="button"
-        className="cops-mini"
-        aria-pressed={only}
-        aria-label="Only lines with it"
-        title="Only lines with it"
-        disabled={query.text === ""}
-        onClick={() => onOnly(only ? null : query)}
-      >
-        <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
-          <path
-            d="M1 2.5h10M3 6h6M4.8 9.5h2.4"
-            stroke="currentColor"
-            strokeWidth="1.5"
-            strokeLinecap="round"
-          />
-        </svg>
-      </button>
+      {onOnly && (
+        <button
+          type="button"
+          className="cops-mini"
+          aria-pressed={only}
+          aria-label="Only lines with it"
+          title="Only lines with it"
+          disabled={query.text === ""}
+          onClick={() => onOnly(only ? null : query)}
+        >
+          <svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">
+            <path
+              d="M1 2.5h10M3 6h6M4.8 9.5h2.4"
+              stroke="currentColor"
+              strokeWidth="1.5"
+              strokeLinecap="round"
+            />
+          </svg>
+        </button>
+      )}
       <button
         type="button"
         className="cops-mini"

@@ -2,15 +2,12 @@
 
 import {
   DEFAULT_SETTINGS,
-  formatNamedHash,
   formatPlural,
   type LineRange,
   LogModel,
   type LogSettings,
   type LogView,
   loadSettings,
-  type Place,
-  parseNamedHash,
   plainText,
   saveSettings,
 } from "@claudeops/model";
@@ -26,7 +23,6 @@ import {
   useEffect,
   useId,
   useImperativeHandle,
-  useLayoutEffect,
   useMemo,
   useRef,
   useState,
@@ -37,6 +33,7 @@ import { comesFrom, documentOf, rootOf, windowOf } from "../surroundings.js";
 import { inDevelopment, warnOnce } from "../warn.js";
 import { useLogDownload } from "./log-download.js";
 import { LogKeys } from "./log-keys.js";
+import { hereNow, PROBE, useBrowserLayoutEffect, useDrawnHeights, useHash, useSizes } from "./log-layout.js";
 import { type LogLine, lineOf } from "./log-line.js";
 import { LogRail } from "./log-rail.js";
 import { LogRow } from "./log-row.js";
@@ -87,8 +84,6 @@ export interface LogViewerHandle {
   /** The viewer's element. */
   readonly element: HTMLElement | null;
 }
-
-const useBrowserLayoutEffect = typeof window === "undefined" ? useEffect : useLayoutEffect;
 
 /**
  * The log of an execution, live, at any length: only what is looked at is held. Follows the end until
@@ -373,7 +368,7 @@ function Viewer({
   );
 }
 
-function Notices({ view, model }: { view: LogView; model: LogModel }): ReactNode {
+export function Notices({ view, model }: { view: LogView; model: LogModel }): ReactNode {
   const texts = useLogTexts();
   const { store } = view;
   if (store.error) {
@@ -429,104 +424,8 @@ function Announcer({ view, model }: { view: LogView; model: LogModel }): ReactNo
   );
 }
 
-const PROBE = "0".repeat(100);
-
-/** Tells the model how large things are, also when the page's font or zoom changes. */
-function useSizes(
-  model: LogModel,
-  scroller: React.RefObject<HTMLDivElement | null>,
-  probe: React.RefObject<HTMLDivElement | null>,
-): void {
-  useBrowserLayoutEffect(() => {
-    const element = scroller.current;
-    const sample = probe.current;
-    if (!element || !sample) return;
-    const measure = () => {
-      const text = sample.firstElementChild as HTMLElement;
-      const rowHeight = sample.getBoundingClientRect().height || 20;
-      const character = text.getBoundingClientRect().width / PROBE.length || 7.5;
-      // The text column of a drawn row tells what room is left beside numbers and times.
-      const drawn = element.querySelector<HTMLElement>(".cops-row > .cops-text");
-      const gutter = drawn
-        ? drawn.getBoundingClientRect().left - element.getBoundingClientRect().left + element.scrollLeft
-        : 0;
-      element.style.setProperty("--cops-gutter", `${Math.ceil(gutter) + 24}px`);
-      const room = element.clientWidth - gutter - 24;
-      model.setSize(element.clientHeight, rowHeight, Math.max(10, Math.floor(room / character)));
-    };
-    measure();
-    if (typeof ResizeObserver === "undefined") return;
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    observer.observe(sample);
-    return () => observer.disconnect();
-  }, [model]);
-}
-
-/** Puts the element where the view wants it, and tells the model of rows that came out taller or lower. */
-function useDrawnHeights(
-  model: LogModel,
-  view: LogView,
-  scroller: React.RefObject<HTMLDivElement | null>,
-  rows: React.RefObject<HTMLDivElement | null>,
-): void {
-  useBrowserLayoutEffect(() => {
-    const element = scroller.current;
-    if (element && view.scrollTo !== null) {
-      element.scrollTop = view.scrollTo;
-      model.settled(element.scrollTop);
-    }
-    if (!rows.current || (!view.settings.wrap && !view.rows.some((row) => row.expanded))) return;
-    const heights = new Map<number, number>();
-    for (const child of rows.current.children) {
-      const seq = Number((child as HTMLElement).dataset.seq);
-      const height = Math.round(child.getBoundingClientRect().height);
-      if (height > 0) heights.set(seq, height);
-    }
-    model.measured(heights);
-  }, [model, view]);
-}
-
-/**
- * The lines in the page's address: shown when it names some for this viewer, kept up by the function it
- * gives when others are chosen. `name` is false where the address is left alone.
- */
-function useHash(model: LogModel, name: string | false): () => void {
-  const { viewers } = useHub();
-  const place = useRef<Place | null>(null);
-  useEffect(() => {
-    if (name === false) return;
-    const { place: mine, leave } = viewers.add(name);
-    place.current = mine;
-    const read = () => {
-      const named = parseNamedHash(window.location.hash);
-      if (!named || (named.name === null ? !mine.first : named.name !== name)) return;
-      model.select(named.range);
-      model.goTo(named.range.from);
-    };
-    read();
-    window.addEventListener("hashchange", read);
-    return () => {
-      leave();
-      place.current = null;
-      window.removeEventListener("hashchange", read);
-    };
-  }, [model, name, viewers]);
-  return useCallback(() => {
-    if (name === false) return;
-    const range = model.getView().selection;
-    const hash = range ? formatNamedHash({ name: place.current?.alone === false ? name : null, range }) : "";
-    window.history.replaceState(window.history.state, "", hereNow() + hash);
-  }, [model, name]);
-}
-
-/** The address of this page without its fragment; whole, because a page may have a <base> that leads elsewhere. */
-function hereNow(): string {
-  return window.location.pathname + window.location.search;
-}
-
 /** Looks for what is usually forgotten, in development: the stylesheet, and a height. */
-function useSetupWarnings(root: RefObject<HTMLElement | null>): void {
+export function useSetupWarnings(root: RefObject<HTMLElement | null>): void {
   useEffect(() => {
     inDevelopment(() => {
       const element = root.current;

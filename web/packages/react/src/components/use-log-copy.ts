@@ -18,7 +18,11 @@ export interface LogCopy {
   copy(): void;
   /** Copies a text of a few words. */
   copyWords(text: string, said: string): void;
+  /** Copies a text that has to be read first; a second call copies what the browser refused. */
+  copyLater(read: ReadText, said: string): void;
 }
+
+type ReadText = (signal: AbortSignal, onProgress: (share: number) => void) => Promise<string>;
 
 /** Copying from a log: what is shown, of any length, also with Ctrl+C. */
 export function useLogCopy(model: LogModel, root: RefObject<HTMLElement | null>): LogCopy {
@@ -46,21 +50,14 @@ export function useLogCopy(model: LogModel, root: RefObject<HTMLElement | null>)
     [root],
   );
 
-  const copySelection = useCallback(
-    async (selection: TextSelection) => {
-      const [start, end] = orderedPoints(selection);
-      const done = `${formatPlural(Math.min(end.seq, model.store.getState().head) - start.seq + 1, "line")} copied`;
+  const readAndPut = useCallback(
+    async (read: ReadText, done: string) => {
       running.current?.abort();
-      const here = model.textHere(selection);
-      if (here !== null) {
-        await put(here, done);
-        return;
-      }
       const controller = new AbortController();
       running.current = controller;
       setSaid("Copying 0 %");
       try {
-        const text = await model.text(selection, controller.signal, (share) =>
+        const text = await read(controller.signal, (share) =>
           setSaid(`Copying ${Math.floor(share * 100)} %`),
         );
         await put(text, done);
@@ -69,7 +66,18 @@ export function useLogCopy(model: LogModel, root: RefObject<HTMLElement | null>)
         setSaid(`Not copied: ${error instanceof Error ? error.message : String(error)}`);
       }
     },
-    [model, put],
+    [put],
+  );
+
+  const copySelection = useCallback(
+    async (selection: TextSelection) => {
+      const [start, end] = orderedPoints(selection);
+      const done = `${formatPlural(Math.min(end.seq, model.store.getState().head) - start.seq + 1, "line")} copied`;
+      const here = model.textHere(selection);
+      if (here !== null) await put(here, done);
+      else await readAndPut((signal, onProgress) => model.text(selection, signal, onProgress), done);
+    },
+    [model, put, readAndPut],
   );
 
   useEffect(() => {
@@ -107,7 +115,9 @@ export function useLogCopy(model: LogModel, root: RefObject<HTMLElement | null>)
         );
       },
       copyWords: (text: string, done: string) => void put(text, done),
+      copyLater: (read: ReadText, done: string) =>
+        void (ready ? put(ready.text, ready.done) : readAndPut(read, done)),
     }),
-    [said, ready, model, copySelection, put],
+    [said, ready, model, copySelection, put, readAndPut],
   );
 }
