@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "vite";
 
 const budgets = {
-  everything: 56_000,
+  everything: 46_500,
   "LogViewer only": 31_000,
   "Transcript only": 34_000,
   "provider and hooks": 7_000,
