@@ -19,7 +19,7 @@ import (
 // a century is skipped, on a given weekday once in forty.
 const searchYears = 45
 
-var parser = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.DowOrDom | cron.DowNth | cron.DowLast | cron.DomL | cron.DomW).
+var parser = cron.MustNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.DowOrDom | cron.DowNth | cron.DowLast | cron.DomL | cron.DomW).
 	WithMaxSearchYears(searchYears)
 
 // short are the names of whole expressions.

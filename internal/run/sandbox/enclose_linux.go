@@ -108,7 +108,7 @@ func restrict(r *Rules) error {
 			ports = append(ports, landlock.ConnectTCP(uint16(port)))
 		}
 		// Listening is left free: it reaches nobody by itself.
-		if err := landlock.MustConfig(landlock.AccessNetSet(unix.LANDLOCK_ACCESS_NET_CONNECT_TCP)).RestrictNet(ports...); err != nil {
+		if err := (landlock.Config{HandledAccessNet: landlock.AccessNetSet(unix.LANDLOCK_ACCESS_NET_CONNECT_TCP)}).RestrictNet(ports...); err != nil {
 			return err
 		}
 	}

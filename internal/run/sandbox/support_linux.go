@@ -16,7 +16,7 @@ func abi() (int, error) {
 	case errors.Is(errno, unix.ENOSYS):
 		return 0, errors.New("this kernel is built without Landlock; it takes Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK")
 	case errors.Is(errno, unix.EOPNOTSUPP):
-		return 0, errors.New("Landlock is switched off; add landlock to the kernel's lsm= boot parameter")
+		return 0, errors.New("the kernel has Landlock switched off; add landlock to the kernel's lsm= boot parameter")
 	}
 	return 0, fmt.Errorf("ask for Landlock: %w", errno)
 }

@@ -75,7 +75,6 @@ func Verify(dir string) (Report, error) {
 type recordFile struct {
 	name  string
 	first uint64 // number of its first entry; 0: it has none
-	size  int64
 }
 
 // recordFiles lists the record and what rotation has made of it, oldest first.
