@@ -3,9 +3,16 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { baseUrl } from "./lib/place.ts";
+import { baseUrl, serverUrl } from "./lib/place.ts";
 import { router } from "./router.tsx";
 import "./styles.css";
+
+// The offline shell. Without TLS, or where the browser forbids it, the page does without.
+if (import.meta.env.PROD && "serviceWorker" in navigator) {
+  window.addEventListener("load", () => {
+    navigator.serviceWorker.register(serverUrl("sw.js"), { scope: baseUrl.pathname }).catch(() => {});
+  });
+}
 
 const queries = new QueryClient({
   defaultOptions: {

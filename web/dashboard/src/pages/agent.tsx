@@ -8,6 +8,7 @@ import { useAgents } from "../lib/queries.ts";
 import { useTitle } from "../lib/title.ts";
 import { Notice, Placeholder } from "../parts/notice.tsx";
 import { RecordsTable } from "../parts/records-table.tsx";
+import { Trends } from "../parts/trends.tsx";
 import { Problems } from "./agents.tsx";
 
 /** One agent: run it with its form, see what it is, and how it has done. */
@@ -43,7 +44,7 @@ function Agent({ agent }: { agent: AgentDefinition }): ReactNode {
   const agents = useAgents();
   const runs = useQuery({
     queryKey: ["executions", "of", agent.name],
-    queryFn: ({ signal }) => hub.api.executions.list({ agentType: agent.name, limit: 15 }, { signal }),
+    queryFn: ({ signal }) => hub.api.executions.list({ agentType: agent.name, limit: 50 }, { signal }),
     refetchInterval: 5000,
   });
   const problems = (agents.data?.problems ?? []).filter((problem) => problem.file === agent.file);
@@ -71,6 +72,7 @@ function Agent({ agent }: { agent: AgentDefinition }): ReactNode {
           </div>
         </section>
         <div className="grid gap-6 min-w-0">
+          <Trends records={runs.data?.executions ?? []} />
           <section>
             <div className="head-row">
               <h2>Last runs</h2>
@@ -85,7 +87,10 @@ function Agent({ agent }: { agent: AgentDefinition }): ReactNode {
             {runs.isPending ? (
               <Placeholder rows={3} />
             ) : (runs.data?.executions.length ?? 0) > 0 ? (
-              <RecordsTable records={runs.data?.executions ?? []} label={`Runs of ${agent.name}`} />
+              <RecordsTable
+                records={(runs.data?.executions ?? []).slice(0, 15)}
+                label={`Runs of ${agent.name}`}
+              />
             ) : (
               <p className="text-ink-3">It has not been run yet.</p>
             )}
