@@ -145,7 +145,7 @@ test("history keeps its filters in the address and stops many at once", async ({
   await server.ended(await server.run("talker"));
   const ids = [await server.run("stubborn"), await server.run("stubborn")];
   await page.goto(`${server.url}/executions`);
-  const rows = page.getByRole("table", { name: "Executions" }).locator("tbody tr");
+  const rows = page.getByRole("table", { name: "Runs", exact: true }).locator("tbody tr");
   await expect(rows).toHaveCount(4);
   await page.getByRole("combobox", { name: "State" }).selectOption("failed");
   await expect(rows).toHaveCount(1);
@@ -158,7 +158,7 @@ test("history keeps its filters in the address and stops many at once", async ({
   await page.goto(`${server.url}/executions`);
   await page.getByRole("button", { name: "Choose…" }).click();
   await page.getByRole("checkbox", { name: /All that run/ }).check();
-  await page.getByRole("button", { name: "Stop 2 executions" }).click();
+  await page.getByRole("button", { name: "Stop 2 runs" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Stop them" }).click();
   for (const id of ids) expect((await server.ended(id)).status).toBe("cancelled");
 });
@@ -184,14 +184,14 @@ test("history looks into every line of every run, and each hit leads to its plac
   await expect(runs.first().locator("mark")).toHaveCount(6);
 
   await page.getByRole("searchbox", { name: "Find in every log" }).fill("NEED.E");
-  await expect(page.getByRole("heading", { name: "No line is like that" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "No lines match" })).toBeVisible();
   await page.getByRole("button", { name: "Regular expression" }).click();
   await expect(page.getByText("18 lines in 3 runs")).toBeVisible();
   await page.getByRole("button", { name: "Match case" }).click();
-  await expect(page.getByRole("heading", { name: "No line is like that" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "No lines match" })).toBeVisible();
   await page.getByRole("button", { name: "Match case" }).click();
   await page.getByRole("combobox", { name: "Agent" }).selectOption("failing");
-  await expect(page.getByRole("heading", { name: "No line is like that" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "No lines match" })).toBeVisible();
   await page.getByRole("combobox", { name: "Agent" }).selectOption("");
   await page.getByRole("searchbox", { name: "Find in every log" }).fill("(");
   await expect(page.getByRole("alert")).toContainText("The search ended early");

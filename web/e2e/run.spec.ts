@@ -15,7 +15,7 @@ test("the first run: the health check is offered, watched, and ends with a repor
   await page.getByRole("tab", { name: "Log" }).click();
   await expect(page.getByRole("log")).toContainText("Completed");
   await page.getByRole("link", { name: "Overview" }).first().click();
-  await expect(page.getByRole("table", { name: "Recent executions" }).getByRole("row")).toHaveCount(2);
+  await expect(page.getByRole("table", { name: "Recent runs" }).getByRole("row")).toHaveCount(2);
 });
 
 test("a run is seen live on the overview and on its own page", async ({ signedIn: page, server }) => {
@@ -37,7 +37,7 @@ test("stop answers at once and leaves nothing behind", async ({ signedIn: page, 
   await expect(card).toContainText("still here");
   await card.getByRole("button", { name: "Stop" }).click();
   await expect(card.getByRole("button", { name: "Stopping…" })).toBeVisible();
-  const row = page.getByRole("table", { name: "Recent executions" }).getByRole("row", { name: /stubborn/ });
+  const row = page.getByRole("table", { name: "Recent runs" }).getByRole("row", { name: /stubborn/ });
   await expect(row).toContainText("cancelled");
   await expect(row).toContainText(/stopped by owner, \d+ processes reaped/);
   expect((await server.ended(id)).processesReaped).toBeGreaterThanOrEqual(5);
@@ -49,7 +49,7 @@ test("x asks before it stops", async ({ signedIn: page, server }) => {
   await expect(page.getByRole("log")).toContainText("still here");
   await page.keyboard.press("x");
   const dialog = page.getByRole("dialog", { name: "Stop stubborn?" });
-  await dialog.getByRole("button", { name: "Keep it running" }).click();
+  await dialog.getByRole("button", { name: "Keep running" }).click();
   await expect(dialog).toBeHidden();
   expect((await server.execution(id)).status).toBe("running");
   await page.keyboard.press("x");
@@ -107,14 +107,14 @@ test("a pin stays, and history shows it", async ({ signedIn: page, server }) => 
   const id = await server.run("counter", { lines: 5, rate: 1000 });
   await server.ended(id);
   await page.goto(`${server.url}/executions/${id}`);
-  const pin = page.getByRole("button", { name: "Keep this execution" });
+  const pin = page.getByRole("button", { name: "Keep this run" });
   await expect(pin).toHaveAttribute("aria-pressed", "false");
   await pin.click();
   await expect(pin).toHaveAttribute("aria-pressed", "true");
   await page.reload();
   await expect(pin).toHaveAttribute("aria-pressed", "true");
   await page.getByRole("link", { name: "History" }).first().click();
-  const row = page.getByRole("table", { name: "Executions" }).getByRole("row", { name: /counter/ });
+  const row = page.getByRole("table", { name: "Runs", exact: true }).getByRole("row", { name: /counter/ });
   await expect(row.getByRole("img", { name: "pinned" })).toBeVisible();
   await row.getByRole("link", { name: /counter/ }).click();
   await pin.click();

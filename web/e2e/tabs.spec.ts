@@ -81,14 +81,14 @@ test("tabs agree on what runs and on who is signed in", async ({ signedIn: page,
     .getByRole("button", { name: "Stop" })
     .click();
   await expect(
-    other.getByRole("table", { name: "Recent executions" }).getByRole("row", { name: /counter/ }),
+    other.getByRole("table", { name: "Recent runs" }).getByRole("row", { name: /counter/ }),
   ).toContainText("stopped by owner");
   await page.goto(`${server.url}/system`);
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
   // The other tab keeps what it shows, and says what it needs.
   await expect(other.getByText("sign in again")).toBeVisible();
-  await expect(other.getByRole("table", { name: "Recent executions" })).toBeVisible();
+  await expect(other.getByRole("table", { name: "Recent runs" })).toBeVisible();
   await expect(other.getByText(/what you see is from/)).toBeVisible();
 });
 
@@ -120,7 +120,7 @@ test("by keys alone: run, watch, stop", async ({ signedIn: page }) => {
     await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await expect(
-    page.getByRole("table", { name: "Recent executions" }).getByRole("row", { name: /stubborn/ }),
+    page.getByRole("table", { name: "Recent runs" }).getByRole("row", { name: /stubborn/ }),
   ).toHaveCount(2);
 });
 

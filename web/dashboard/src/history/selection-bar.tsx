@@ -21,6 +21,7 @@ export function SelectionBar({ selection, records, onSelect }: SelectionBarProps
   const [busy, setBusy] = useState(false);
   const { stoppable, repeatable } = choiceOf(selection, records);
   const shown = records.map((record) => record.executionId);
+  const unended = records.filter((record) => !record.terminal).map((record) => record.executionId);
   const known = new Set((agents.data?.agents ?? []).map((agent) => agent.name));
   // A masked secret can't be sent again, and an agent that is gone can't be started.
   const startable = repeatable.filter((record) => known.has(record.agentType) && !isMasked(record));
@@ -50,15 +51,14 @@ export function SelectionBar({ selection, records, onSelect }: SelectionBarProps
       role="toolbar"
       aria-label="Chosen runs"
     >
-      <label className="flex items-center gap-2">
-        <input
-          type="checkbox"
-          className="size-4 accent-accent"
-          checked={shown.length > 0 && shown.every((id) => selection.ids.has(id))}
-          onChange={(event) => onSelect(event.target.checked ? { type: "all", shown } : { type: "none" })}
-        />
-        All {formatPlural(shown.length, "run")} shown
-      </label>
+      <Many
+        label={`All ${formatPlural(shown.length, "run")} shown`}
+        ids={shown}
+        {...{ selection, onSelect }}
+      />
+      {unended.length > 0 && (
+        <Many label={`All that run or wait (${unended.length})`} ids={unended} {...{ selection, onSelect }} />
+      )}
       <span className="text-ink-3 hidden sm:inline">
         <kbd>Space</kbd> chooses, <kbd>Shift</kbd> chooses a range, <kbd>Esc</kbd> ends
       </span>
@@ -69,7 +69,7 @@ export function SelectionBar({ selection, records, onSelect }: SelectionBarProps
           disabled={busy || startable.length === 0}
           onClick={() => setAsking("again")}
         >
-          Run {startable.length > 0 ? startable.length : ""} again
+          {startable.length > 0 ? `Run ${startable.length} again` : "Run again"}
         </button>
         <button
           type="button"
@@ -77,7 +77,7 @@ export function SelectionBar({ selection, records, onSelect }: SelectionBarProps
           disabled={busy || stoppable.length === 0}
           onClick={() => setAsking("stop")}
         >
-          Stop {stoppable.length > 0 ? stoppable.length : ""}
+          {stoppable.length > 0 ? `Stop ${formatPlural(stoppable.length, "run")}` : "Stop"}
         </button>
         <button type="button" className="cops-button" onClick={() => onSelect({ type: "end" })}>
           Done
@@ -86,7 +86,7 @@ export function SelectionBar({ selection, records, onSelect }: SelectionBarProps
       <Confirm
         open={asking === "stop"}
         title={`Stop ${formatPlural(stoppable.length, "run")}?`}
-        action="Stop"
+        action={stoppable.length === 1 ? "Stop it" : "Stop them"}
         keep="Keep running"
         onClose={() => setAsking(null)}
         onConfirm={() =>
@@ -124,5 +124,31 @@ export function SelectionBar({ selection, records, onSelect }: SelectionBarProps
           ` ${formatPlural(left, "run")} can't be started from here: the agent is gone, or a secret has to be entered.`}
       </Confirm>
     </div>
+  );
+}
+
+function Many({
+  label,
+  ids,
+  selection,
+  onSelect,
+}: {
+  label: string;
+  ids: readonly string[];
+  selection: Selection;
+  onSelect(event: SelectionEvent): void;
+}): ReactNode {
+  return (
+    <label className="flex items-center gap-2">
+      <input
+        type="checkbox"
+        className="size-4 accent-accent"
+        checked={
+          ids.length > 0 && ids.length === selection.ids.size && ids.every((id) => selection.ids.has(id))
+        }
+        onChange={(event) => onSelect(event.target.checked ? { type: "all", shown: ids } : { type: "none" })}
+      />
+      {label}
+    </label>
   );
 }

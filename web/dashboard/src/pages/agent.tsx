@@ -130,7 +130,7 @@ function Definition({ agent }: { agent: AgentDefinition }): ReactNode {
   if (budget?.usd) rows.push(["Budget", formatUsd(budget.usd)]);
   rows.push(["File", text("file") ? <code key="f">{text("file")}</code> : "built in"]);
   return (
-    <dl className="box px-4 py-3 facts [&_code]:font-mono [&_code]:text-[12.5px] [&_code]:wrap-anywhere">
+    <dl className="box px-4 py-3 facts [&_code]:font-mono [&_code]:text-[12.5px] [&_code]:wrap-anywhere [&_code]:whitespace-pre-wrap">
       {rows.map(([name, value]) => (
         <div key={name} className="contents">
           <dt>{name}</dt>

@@ -112,7 +112,7 @@ function Spent({ report, days }: { report: Report; days: readonly string[] | nul
         </Notice>
       ) : (
         <>
-          {days && <DayChart days={days} entries={entries} />}
+          {days && totalUsd + totalNotionalUsd > 0 && <DayChart days={days} entries={entries} />}
           <CostTable entries={days ? entries : [...entries].sort((a, b) => b.usd - a.usd)} by={report.by} />
         </>
       )}

@@ -15,7 +15,7 @@ export function Trends({ records }: { readonly records: readonly ExecutionRecord
   return (
     <section aria-labelledby="trends">
       <div className="head-row">
-        <h2 id="trends">Last {formatPlural(ended.length, "run")}</h2>
+        <h2 id="trends">Trend of {formatPlural(ended.length, "run")}</h2>
         <span className="ml-auto text-ink-2 text-[12px]">
           {[
             `half within ${formatDuration(medianMs)}`,
