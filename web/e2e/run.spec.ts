@@ -64,7 +64,7 @@ test("an agent that needs parameters asks for them, and says what is wrong", asy
   await expect(dialog.getByRole("alert")).toHaveText("This is needed.");
   await dialog.getByRole("textbox", { name: "Path" }).fill("nowhere");
   await dialog.getByRole("button", { name: "Run" }).click();
-  await expect(dialog.getByRole("alert")).toContainText("This must look like");
+  await expect(dialog.getByRole("alert")).toContainText(/must (look like|match)/);
   await dialog.getByRole("textbox", { name: "Path" }).fill("/srv; rm -rf /");
   await dialog.getByLabel("Mode").selectOption("thorough");
   await expect(dialog.getByLabel("Secret")).toHaveAttribute("type", "password");

@@ -120,7 +120,8 @@ export const router = createRouter({
       </Notice>
     </div>
   ),
-  scrollRestoration: true,
+  // The log knows itself where it stands: put back by the router it would leave the line of an address.
+  scrollRestoration: ({ location }) => !/\/executions\/./.test(location.pathname),
 });
 
 declare module "@tanstack/react-router" {

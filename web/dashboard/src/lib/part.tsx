@@ -39,12 +39,21 @@ export function part<P extends object>(
   load: () => Promise<{ readonly default: ComponentType<P> }>,
   { name, loading = null, failed = lineFor }: PartOptions,
 ): Part<P> {
-  const made = (): LazyExoticComponent<ComponentType<P>> => lazy(load);
+  let ready: ComponentType<P> | null = null;
+  const get = async () => {
+    const module = await load();
+    ready = module.default;
+    return module;
+  };
+  const made = (): LazyExoticComponent<ComponentType<P>> => lazy(get);
   // What was loaded once is kept for all who draw it; after a failure it is asked for anew.
   let shared = made();
   // biome-ignore lint/correctness/noComponentHookFactories: made once, where a module is loaded
   const Loaded = (props: P): ReactNode => {
-    const [current, setCurrent] = useState<{ readonly content: typeof shared }>({ content: shared });
+    const [current, setCurrent] = useState<{ readonly content: typeof shared | ComponentType<P> }>(() => ({
+      // What is here already is drawn at once, without a moment of nothing.
+      content: ready ?? shared,
+    }));
     return (
       <Boundary
         failed={(error, reset) =>
@@ -63,7 +72,7 @@ export function part<P extends object>(
       </Boundary>
     );
   };
-  return Object.assign(Loaded, { preload: () => load().then(() => {}) });
+  return Object.assign(Loaded, { preload: () => get().then(() => {}) });
 }
 
 /** Whether an error says that code could not be loaded, and not that it is wrong. */
