@@ -188,6 +188,8 @@ func TestValidate(t *testing.T) {
 	w := newWorld(t)
 	w.define("good", "command: [true]\n")
 	w.cli("validate", w.agents).check(t, 0, "1 definition is good")
+	w.define("warned", "command: [true]\nmask: [abc]\n")
+	w.cli("validate", w.agents).check(t, 0, "2 definitions are good, 1 warning", "warning: mask.0")
 	w.define("broken", "command: [df\n")
 	w.define("wrong", "command: [df]\ntimeout: soon\nnonsense: 1\n")
 	o := w.cli("validate")

@@ -65,9 +65,9 @@ func (c *command) agents(ctx context.Context) error {
 	return withProblems(problems)
 }
 
-// withProblems ends with exit code 1 when there are any.
+// withProblems ends with exit code 1 when there are any. A warning keeps nothing from being run.
 func withProblems(problems []client.AgentProblem) error {
-	if len(problems) > 0 {
+	if slices.ContainsFunc(problems, func(p client.AgentProblem) bool { return !p.Warning }) {
 		return &exitError{code: exitFailure}
 	}
 	return nil
@@ -102,6 +102,9 @@ func problemText(p client.AgentProblem) string {
 		}
 	}
 	text := place + ": "
+	if p.Warning {
+		text += "warning: "
+	}
 	if p.Field != "" {
 		text += p.Field + ": "
 	}

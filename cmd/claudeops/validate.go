@@ -22,7 +22,7 @@ func (c *command) validateCommand() *cobra.Command {
 		Long: `Checks the definitions in DIR (default: $CLAUDEOPS_AGENTS, else ./agents) as the server would read
 them, and prints each problem with its file, line and column. It starts nothing and needs no server.
 
-Exit codes: 0 every definition is good; 1 there are problems; 2 the directory can't be read.`,
+Exit codes: 0 every definition can be run; 1 there are problems; 2 the directory can't be read.`,
 		Example: "  claudeops validate agents",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -56,9 +56,12 @@ func (c *command) validate(dir string) error {
 			good++
 		}
 	}
-	problems := catalogue.Problems()
+	problems, wrong := catalogue.Problems(), 0
 	out := newLines(c.stdout)
 	for _, p := range problems {
+		if !p.Warning {
+			wrong++
+		}
 		p.File = filepath.Join(dir, filepath.Base(p.File))
 		if c.json {
 			err = out.object(map[string]any{"problem": p})
@@ -70,15 +73,18 @@ func (c *command) validate(dir string) error {
 		}
 	}
 	text := count(good, "definition is good", "definitions are good")
-	if len(problems) > 0 {
-		text += ", " + count(len(problems), "problem", "problems")
+	if wrong > 0 {
+		text += ", " + count(wrong, "problem", "problems")
+	}
+	if warnings := len(problems) - wrong; warnings > 0 {
+		text += ", " + count(warnings, "warning", "warnings")
 	}
 	if c.json {
-		err = out.object(map[string]any{"type": "validate", "directory": dir, "definitions": good, "problems": len(problems)})
+		err = out.object(map[string]any{"type": "validate", "directory": dir, "definitions": good, "problems": wrong, "warnings": len(problems) - wrong})
 	} else {
 		_, err = fmt.Fprintln(c.stderr, text)
 	}
-	if err == nil && len(problems) > 0 {
+	if err == nil && wrong > 0 {
 		err = &exitError{code: exitFailure}
 	}
 	return err
