@@ -12,6 +12,8 @@ import (
 	"github.com/claudeops/claudeops/internal/run/kind/script"
 )
 
+//go:generate go test . -run ^TestDocs_tables_are_fresh$ -update-docs
+
 // All lists the kinds in the order in which people are told of them.
 func All() []kind.Kind {
 	return []kind.Kind{
