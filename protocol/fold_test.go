@@ -86,7 +86,7 @@ func TestRecord_Apply(t *testing.T) {
 }
 
 // notFolded are fields of a record that no event gives: they belong to the moment, or to the index.
-var notFolded = []string{"queuePosition", "queueReason", "children", "pinned", "logsRemovedAt"}
+var notFolded = []string{"omitted", "queuePosition", "queueReason", "children", "pinned", "logsRemovedAt"}
 
 // TestFolds_Whole: each event type with each of its fields, and each field of a record that comes from
 // events, stands in some case.

@@ -121,5 +121,6 @@ type Record struct {
 	DroppedBytes     int64                `json:"droppedBytes,omitempty"`
 	QueueReason      string               `json:"queueReason,omitempty"`   // why it is not started now, for people; empty when it only waits for its turn
 	Pinned           bool                 `json:"pinned,omitempty"`        // retention leaves it alone
+	Omitted          []string             `json:"omitted,omitempty"`       // fields too large for a list or a snapshot; GET /api/executions/{id} has them
 	LogsRemovedAt    *time.Time           `json:"logsRemovedAt,omitempty"` // when retention took its log lines; absent while they are kept
 }

@@ -16,6 +16,9 @@ const (
 	minWindow    = time.Millisecond
 	windowReader = 190 * time.Microsecond
 	maxWindow    = 20 * time.Millisecond
+	// The longest when the process makes so many writes that the kernel's part of them is most of a
+	// line's cost. A feed with few readers stays below maxWindow all the same.
+	widestWindow = 50 * time.Millisecond
 )
 
 // feed is one watched execution.
@@ -147,7 +150,7 @@ func (f *feed) gather() time.Duration {
 	if factor := f.hub.pressure.factor.Load(); factor > 1 {
 		window *= time.Duration(factor)
 	}
-	window = min(window, maxWindow)
+	window = min(window, f.hub.pressure.longest())
 	f.window.Store(int64(window))
 	return window - time.Since(f.last)
 }

@@ -190,12 +190,20 @@ type pressure struct {
 	since  atomic.Int64 // start of the slot that is being counted, ns
 	count  atomic.Int64
 	factor atomic.Int64 // 1 and more
+	wide   atomic.Bool  // the window may be the widest
 }
 
 // A slot's length, and how many writes a second are unremarkable: some 2–3 % of a core.
 const (
 	pressureSlot  = 100 * time.Millisecond
 	pressureQuiet = 5000
+)
+
+// From so many writes a second on the window may widen, and down to so many it stays wide: wider windows
+// make fewer writes, and must not take their own reason away.
+const (
+	pressureHigh = 20_000
+	pressureLow  = pressureHigh / 4
 )
 
 func (p *pressure) add(writes int, now time.Time) {
@@ -207,4 +215,18 @@ func (p *pressure) add(writes int, now time.Time) {
 	}
 	perSecond := p.count.Swap(0) * int64(time.Second) / elapsed
 	p.factor.Store(1 + perSecond/pressureQuiet)
+	switch {
+	case perSecond > pressureHigh:
+		p.wide.Store(true)
+	case perSecond < pressureLow:
+		p.wide.Store(false)
+	}
+}
+
+// longest is the longest window there may be now.
+func (p *pressure) longest() time.Duration {
+	if p.wide.Load() {
+		return widestWindow
+	}
+	return maxWindow
 }

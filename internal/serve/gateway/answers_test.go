@@ -127,3 +127,27 @@ func TestMessages_bounds(t *testing.T) {
 		t.Errorf("the supervisor was called: %v", calls)
 	}
 }
+
+// TestList_bytes: large parameters make no list large.
+func TestList_bytes(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	large := []byte(`{"text":"` + strings.Repeat("x", 100<<10) + `"}`)
+	var last string
+	for range 50 {
+		last = d.supervisor.begin("echo")
+		d.supervisor.mu.Lock()
+		d.supervisor.records[last].Config = large
+		d.supervisor.mu.Unlock()
+	}
+	a := d.do(t, "GET", "/api/executions", "", d.as(d.token, nil))
+	if a.status != 200 || len(a.body) > 100<<10 || strings.Count(a.body, `"omitted":["config"]`) != 50 {
+		t.Errorf("%d, %d bytes, %.300s", a.status, len(a.body), a.body)
+	}
+	if a := d.do(t, "GET", "/api/poll?executions=1&wait=0s", "", d.as(d.token, nil)); a.status != 200 || len(a.body) > 100<<10 {
+		t.Errorf("a snapshot has %d bytes", len(a.body))
+	}
+	if a := d.do(t, "GET", "/api/executions/"+last, "", d.as(d.token, nil)); len(a.body) < len(large) {
+		t.Errorf("one record has %d bytes", len(a.body))
+	}
+}

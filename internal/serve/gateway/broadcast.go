@@ -132,16 +132,21 @@ func (b *broadcast) publish(line []byte, e *execution.Event, rec execution.Recor
 // Older ones are asked for by GET /api/executions.
 const recentInSnapshot = 50
 
+// snapshotPage is how many records are held whole while a snapshot is made.
+const snapshotPage = 100
+
 // snapshot gives what an executions subscription begins with.
 func (l *live) snapshot(ctx context.Context, f *executionsFilter) ([]execution.Record, error) {
 	live, ended := splitStatuses(f.status)
 	var all []execution.Record
+	var short brief
 	readable := readingOf(l.executions, f.caller)
 	for cursor := ""; len(live) > 0; {
-		page, err := readable.List(ctx, index.Filter{Status: live, AgentType: f.agentType, Limit: 1000, Cursor: cursor})
+		page, err := readable.List(ctx, index.Filter{Status: live, AgentType: f.agentType, Limit: snapshotPage, Cursor: cursor})
 		if err != nil {
 			return nil, err
 		}
+		short.records(page.Executions)
 		all = append(all, page.Executions...)
 		if cursor = page.Next; cursor == "" {
 			break
@@ -152,6 +157,7 @@ func (l *live) snapshot(ctx context.Context, f *executionsFilter) ([]execution.R
 		if err != nil {
 			return nil, err
 		}
+		short.records(page.Executions)
 		all = append(all, page.Executions...)
 	}
 	if all == nil {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -385,7 +386,10 @@ func (b *bookkeeper) List(_ context.Context, f index.Filter) (index.Page, error)
 	b.calls, b.filter = append(b.calls, "list"), f
 	var page index.Page
 	for _, rec := range b.records {
-		page.Executions = append(page.Executions, *rec)
+		matches := func(pattern string) bool { matched, _ := path.Match(pattern, rec.AgentType); return matched }
+		if len(f.Agents) == 0 || slices.ContainsFunc(f.Agents, matches) {
+			page.Executions = append(page.Executions, *rec)
+		}
 	}
 	slices.SortFunc(page.Executions, func(x, y execution.Record) int { return cmp.Compare(y.ExecutionID, x.ExecutionID) })
 	page.Total = int64(len(page.Executions))

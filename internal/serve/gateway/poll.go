@@ -15,7 +15,7 @@ import (
 const (
 	defaultPollWait = 25 * time.Second
 	maxPollWait     = 2 * time.Minute
-	maxPollBody     = 4 << 20
+	maxPollBody     = 256 << 10 // more follows with the next poll, which is answered at once
 )
 
 // servePoll answers with the messages that follow the cursors, at once when there are any.
@@ -46,6 +46,8 @@ func (l *live) servePoll(w http.ResponseWriter, r *http.Request, p auth.Principa
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	check := time.NewTicker(tick)
+	defer check.Stop()
 	for waiting := true; waiting; {
 		for len(body) < maxPollBody {
 			lines, err := s.next()
@@ -77,12 +79,18 @@ func (l *live) servePoll(w http.ResponseWriter, r *http.Request, p auth.Principa
 			}
 			body = append(body, status...)
 			waiting = false
+		case <-check.C:
+			if err := l.auth.Check(p); err != nil {
+				writeProblem(w, r, err)
+				return
+			}
 		case <-timer.C:
 			waiting = false
 		case <-s.ctx.Done():
 			waiting = false
 		}
 	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeWait))
 	streamHeaders(w, "application/x-ndjson; charset=utf-8")
 	w.Header().Set("ClaudeOps-Cursor", s.cursor())
 	if s.watch != nil {

@@ -170,7 +170,7 @@ func (g *Gateway) document() []byte {
 
 // sharperParams are the schemas of parameters that huma takes for plain text, by operation and name.
 func sharperParams() map[string]*huma.Schema {
-	instant := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+	instant := &huma.Schema{Type: huma.TypeString, Description: "A time (RFC 3339), or how long ago by the server's clock, like 1h."}
 	count := &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0), Maximum: new(float64(protocol.MaxSeq))}
 	return map[string]*huma.Schema{
 		"list-executions since": instant, "list-executions until": instant,
@@ -189,14 +189,18 @@ func anyOf[T any](values []T) []any {
 	return all
 }
 
-// timeParam is an optional instant in a query.
+// timeParam is an optional instant in a query: a time, or how long ago by the server's clock, so that a
+// caller whose clock is wrong gets the last hour too.
 func timeParam(field, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return time.Now().Add(-ago), nil
+	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, badField(field, "must be a time like 2026-01-31T14:00:00Z, not %.60q", text)
+		return time.Time{}, badField(field, "must be a time like 2026-01-31T14:00:00Z, or how long ago like 1h, not %.60q", text)
 	}
 	return t, nil
 }

@@ -287,6 +287,7 @@ func (g *Gateway) listExecutions(ctx context.Context, in *listQuery) (*listAnswe
 	if err != nil {
 		return nil, err
 	}
+	new(brief).records(page.Executions)
 	out := &listAnswer{}
 	out.Body.Executions, out.Body.Next = page.Executions, page.Next
 	if out.Body.Executions == nil {

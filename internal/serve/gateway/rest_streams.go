@@ -62,7 +62,7 @@ func (g *Gateway) registerStreams() {
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The agent's bytes.",
 			Content:     map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
-		}},
+		}, "206": {Description: "The part that was asked for.", Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}}}},
 	}, g.logText)
 }
 
@@ -144,6 +144,9 @@ func (g *Gateway) logText(ctx context.Context, in *logQuery) (*huma.StreamRespon
 	// The agent's name is plain by its own rules; the id has passed its check.
 	exchangeOf(ctx).w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s.log"`, rec.AgentType, rec.ExecutionID))
 	out := func(w io.Writer) transcript { return &agentText{w: w, only: only, raw: in.Raw} }
+	if rec.Terminal {
+		return g.endedLog(reader, rec, at, gap, logTag(&rec, only, in.Raw), out), nil
+	}
 	return g.stream(ctx, reader, rec, at, gap, in.Follow, "text/plain; charset=utf-8", out), nil
 }
 
@@ -179,24 +182,40 @@ func (g *Gateway) stream(ctx context.Context, reader journal.Reader, rec executi
 			return
 		}
 		s.out = open(w)
-		if gap != nil {
-			err = s.out.gap(gap)
-		}
-		if err == nil {
-			if follow {
-				err = s.follow()
-			} else if _, err = s.copy(journal.Position{}); err == nil {
-				_, err = s.conclude()
-			}
-		}
-		if err != nil && !errors.Is(err, errStreamDone) {
-			if ctx.Err() == nil && auth.PeerOf(ctx).Address != "" {
-				g.log.Debug("a stream ended early", "executionId", rec.ExecutionID, "error", err)
-			}
-			// Without its last chunk the answer is not whole, and the client can tell.
-			panic(http.ErrAbortHandler)
-		}
+		g.endStream(ctx, rec.ExecutionID, s.transcribe(gap, follow))
 	}}
+}
+
+// transcribe writes the transcript from where the stream stands.
+func (s *restStream) transcribe(gap *journal.Gap, follow bool) (err error) {
+	if gap != nil {
+		err = s.out.gap(gap)
+	}
+	switch {
+	case err != nil:
+	case follow:
+		err = s.follow()
+	default:
+		if _, err = s.copy(journal.Position{}); err == nil {
+			_, err = s.conclude()
+		}
+	}
+	if errors.Is(err, errStreamDone) {
+		return nil
+	}
+	return err
+}
+
+// endStream ends an answer whose transcript has come to its end, or not.
+func (g *Gateway) endStream(ctx context.Context, id string, err error) {
+	if err == nil {
+		return
+	}
+	if ctx.Err() == nil && auth.PeerOf(ctx).Address != "" {
+		g.log.Debug("a stream ended early", "executionId", id, "error", err)
+	}
+	// Without its last chunk the answer is not whole, and the client can tell.
+	panic(http.ErrAbortHandler)
 }
 
 // errStreamDone ends a stream whose transcript wants no more.

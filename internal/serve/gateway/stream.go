@@ -62,8 +62,14 @@ func (l *live) openStream(r *http.Request, p auth.Principal, lastEventID string)
 	if err := l.enter(); err != nil {
 		return nil, err
 	}
+	// It takes a connection of its user's, as a WebSocket does.
+	if err := l.users.admit(p, true); err != nil {
+		l.work.Done()
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
+			l.users.dismiss(p, true)
 			l.work.Done()
 		}
 	}()
@@ -158,6 +164,7 @@ func (s *stream) leave() {
 		l.broadcast.remove(s)
 	}
 	l.users.leave(s.principal)
+	l.users.dismiss(s.principal, true)
 	s.close()
 	l.work.Done()
 }

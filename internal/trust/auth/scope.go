@@ -65,8 +65,12 @@ func (s Scope) Allows(agent string) bool {
 	return s.all || slices.ContainsFunc(s.grants, func(g protocol.Grant) bool { return g.Covers(agent) })
 }
 
-// Patterns are the names and patterns that make up a scope that does not hold every agent.
+// Patterns are the names and patterns that make up a scope that does not hold every agent. An empty
+// scope gives one that matches no agent: to those who filter by patterns, none at all may mean any.
 func (s Scope) Patterns() []string {
+	if len(s.grants) == 0 {
+		return []string{""}
+	}
 	patterns := make([]string, len(s.grants))
 	for i, grant := range s.grants {
 		patterns[i] = grant.Agents

@@ -291,6 +291,8 @@ export interface ExecutionRecord {
   readonly queueReason?: string;
   /** retention leaves it alone */
   readonly pinned?: boolean;
+  /** fields too large for a list or a snapshot; GET /api/executions/{id} has them */
+  readonly omitted?: readonly string[];
   /** when retention took its log lines; absent while they are kept */
   readonly logsRemovedAt?: string;
 }
@@ -754,6 +756,8 @@ export interface ExecutionStatusMessage {
   readonly queueReason?: string;
   /** retention leaves it alone */
   readonly pinned?: boolean;
+  /** fields too large for a list or a snapshot; GET /api/executions/{id} has them */
+  readonly omitted?: readonly string[];
   /** when retention took its log lines; absent while they are kept */
   readonly logsRemovedAt?: string;
 }
@@ -1036,7 +1040,7 @@ export const shapes: Readonly<Record<string, string>> = {
   "connection": "message:s protocol:n connectionId:s serverTime:s heartbeat:Heartbeat limits:Limits user:User",
   "ack": "id:s? executionId:s? status:s? queuePosition:n? existing:b? total:n? complete:b?",
   "error": "id:s? code:s message:s retryable:b retryAfterMs:n? details:x?",
-  "execution:status": "id:s? executionId:s agentType:s status:s terminal:b head:n queuedAt:s notBefore:s? startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? sessionId:s? sessionAgent:s? pendingApprovals:PendingApproval[]? cost:n costEstimated:b? costNotional:b? costReported:b? tokens:Tokens? model:s? models:o? exitCode:n? signal:s? reason:s? resetsAt:s? error:s? cancelledBy:s? processesReaped:n survivors:Survivor[]? result:x? artifacts:Artifact[]? config:o? trigger:Trigger startedBy:s? tags:a? attempt:n? parent:Relative? children:Relative[]? command:a? workdir:s? host:s? worker:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? logsRemovedAt:s?",
+  "execution:status": "id:s? executionId:s agentType:s status:s terminal:b head:n queuedAt:s notBefore:s? startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? sessionId:s? sessionAgent:s? pendingApprovals:PendingApproval[]? cost:n costEstimated:b? costNotional:b? costReported:b? tokens:Tokens? model:s? models:o? exitCode:n? signal:s? reason:s? resetsAt:s? error:s? cancelledBy:s? processesReaped:n survivors:Survivor[]? result:x? artifacts:Artifact[]? config:o? trigger:Trigger startedBy:s? tags:a? attempt:n? parent:Relative? children:Relative[]? command:a? workdir:s? host:s? worker:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? omitted:a? logsRemovedAt:s?",
   "logs:subscribed": "id:s? executionId:s from:n head:n",
   "logs:gap": "executionId:s from:n to:n reason:s",
   "logs:matches": "id:s? executionId:s? matches:SearchMatch[] total:n complete:b lost:n? error:s?",
@@ -1048,7 +1052,7 @@ export const shapes: Readonly<Record<string, string>> = {
   "Cursor": "executionId:s seq:n",
   "DiskUsage": "path:s used:n total:n percent:n state:s? free:n? lowMark:n? condition:s?",
   "ExecutionCounts": "queued:n running:n",
-  "ExecutionRecord": "executionId:s agentType:s status:s terminal:b head:n queuedAt:s notBefore:s? startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? sessionId:s? sessionAgent:s? pendingApprovals:PendingApproval[]? cost:n costEstimated:b? costNotional:b? costReported:b? tokens:Tokens? model:s? models:o? exitCode:n? signal:s? reason:s? resetsAt:s? error:s? cancelledBy:s? processesReaped:n survivors:Survivor[]? result:x? artifacts:Artifact[]? config:o? trigger:Trigger startedBy:s? tags:a? attempt:n? parent:Relative? children:Relative[]? command:a? workdir:s? host:s? worker:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? logsRemovedAt:s?",
+  "ExecutionRecord": "executionId:s agentType:s status:s terminal:b head:n queuedAt:s notBefore:s? startedAt:s? endedAt:s? durationMs:n? queuePosition:n? progress:n? progressMessage:s? sessionId:s? sessionAgent:s? pendingApprovals:PendingApproval[]? cost:n costEstimated:b? costNotional:b? costReported:b? tokens:Tokens? model:s? models:o? exitCode:n? signal:s? reason:s? resetsAt:s? error:s? cancelledBy:s? processesReaped:n survivors:Survivor[]? result:x? artifacts:Artifact[]? config:o? trigger:Trigger startedBy:s? tags:a? attempt:n? parent:Relative? children:Relative[]? command:a? workdir:s? host:s? worker:s? pid:n? droppedLines:n? droppedBytes:n? queueReason:s? pinned:b? omitted:a? logsRemovedAt:s?",
   "Heartbeat": "intervalMs:n timeoutMs:n",
   "Limits": "maxMessageBytes:n messagesPerSecond:n messageBurst:n userMessagesPerSecond:n maxSubscriptions:n maxConnectionsPerUser:n maxConnections:n maxQueuedExecutions:n handshakeTimeoutMs:n authTimeoutMs:n disconnectGraceMs:n minSystemIntervalMs:n defaultSystemIntervalMs:n",
   "ModelCost": "usd:n tokens:Tokens",

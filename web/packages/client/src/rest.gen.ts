@@ -645,6 +645,50 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/secrets": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The names of the secrets there are
+         * @description Needs the permission `admin`.
+         */
+        readonly get: operations["list-secrets"];
+        readonly put?: never;
+        /**
+         * Store a secret, in place of one of that name
+         * @description Runs that start from now on get it; those that run keep what they have. Needs the permission `admin`.
+         */
+        readonly post: operations["set-secret"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/secrets/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /**
+         * Remove a secret
+         * @description Runs whose definition names it can't be started any more. Needs the permission `admin`.
+         */
+        readonly delete: operations["remove-secret"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/session": {
         readonly parameters: {
             readonly query?: never;
@@ -1383,6 +1427,7 @@ export interface components {
             };
             /** Format: date-time */
             readonly notBefore?: string;
+            readonly omitted?: readonly string[] | null;
             readonly parent?: components["schemas"]["Relative"];
             readonly pendingApprovals?: readonly components["schemas"]["PendingApproval"][] | null;
             /** Format: int64 */
@@ -1439,6 +1484,15 @@ export interface components {
              * @enum {string}
              */
             readonly status: "ok" | "starting";
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly Info: {
+            /** Format: date-time */
+            readonly createdAt: string;
+            readonly name: string;
+            /** Format: date-time */
+            readonly updatedAt: string;
         } & {
             readonly [key: string]: unknown;
         };
@@ -1818,6 +1872,12 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly SecretsAnswerBody: {
+            /** @description By name. Values are never shown. */
+            readonly secrets: readonly components["schemas"]["Info"][];
+        } & {
+            readonly [key: string]: unknown;
+        };
         readonly Session: {
             /**
              * Format: date-time
@@ -1840,6 +1900,14 @@ export interface components {
             readonly serverTime: string;
             /** @description The server's version. */
             readonly version: string;
+        } & {
+            readonly [key: string]: unknown;
+        };
+        readonly SetSecretRequestBody: {
+            /** @description As env: {KEY: {secret: name}} in a definition has it. */
+            readonly name: string;
+            /** @description Encrypted before it is stored, and never shown again. */
+            readonly value: string;
         } & {
             readonly [key: string]: unknown;
         };
@@ -2591,6 +2659,15 @@ export interface operations {
             };
             /** @description The agent's bytes. */
             readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/plain": string;
+                };
+            };
+            /** @description The part that was asked for. */
+            readonly 206: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -3545,6 +3622,125 @@ export interface operations {
                 content: {
                     readonly "application/x-ndjson": string;
                 };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "list-secrets": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SecretsAnswerBody"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "set-secret": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SetSecretRequestBody"];
+            };
+        };
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Info"];
+                };
+            };
+            /** @description A problem document says what was wrong. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly "remove-secret": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The secret's name. */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A problem document says what was wrong. */
+            readonly "4XX": {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem document says what was wrong. */
             readonly default: {
