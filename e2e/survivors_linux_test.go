@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/claudeops/claudeops/client"
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/run/process"
 	"github.com/claudeops/claudeops/protocol"
@@ -227,17 +225,4 @@ func TestFirstProcess(t *testing.T) {
 		}
 		return true
 	})
-}
-
-// waitEnd gives the record of an execution that has ended.
-func waitEnd(ctx context.Context, t *testing.T, c *client.Client, id string) protocol.Record {
-	t.Helper()
-	if _, err := c.Wait(ctx, id); err != nil {
-		t.Fatal(err)
-	}
-	record, err := c.Get(ctx, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return record
 }

@@ -384,3 +384,16 @@ func (o output) check(t *testing.T, code int, want ...string) {
 		}
 	}
 }
+
+// waitEnd gives the record of an execution that has ended.
+func waitEnd(ctx context.Context, t *testing.T, c *client.Client, id string) protocol.Record {
+	t.Helper()
+	if _, err := c.Wait(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	record, err := c.Get(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record
+}

@@ -190,6 +190,14 @@ type Input = driver.Input
 // Input passes on what a person sends to the agent, and waits until the agent's driver has taken or
 // refused it. Run must be under way. A refusal has a code (package fault).
 func (l *Link) Input(ctx context.Context, in Input) error {
+	return l.ask(ctx, Request{Input: &in})
+}
+
+// Ping waits for a sign of life. Run must be under way.
+func (l *Link) Ping(ctx context.Context) error { return l.ask(ctx, Request{Ping: true}) }
+
+// ask sends a request and waits for its answer.
+func (l *Link) ask(ctx context.Context, r Request) error {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
@@ -200,12 +208,13 @@ func (l *Link) Input(ctx context.Context, in Input) error {
 	done := make(chan error, 1)
 	l.answers[id] = done
 	l.mu.Unlock()
+	r.ID = id
 	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		delete(l.answers, id)
 	}()
-	if err := l.send(&Request{ID: id, Input: &in}); err != nil {
+	if err := l.send(&r); err != nil {
 		return err
 	}
 	select {

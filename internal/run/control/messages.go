@@ -43,7 +43,8 @@ type Answer struct {
 
 // Request is what a server says on the control socket, one JSON object a line.
 type Request struct {
-	ID     uint64        `json:"id,omitempty"` // asks for an answer
+	ID     uint64        `json:"id,omitempty"`   // asks for an answer
+	Ping   bool          `json:"ping,omitempty"` // asks for an answer that waits for nothing
 	Watch  *bool         `json:"watch,omitempty"`
 	Cancel *Cancel       `json:"cancel,omitempty"`
 	End    *End          `json:"end,omitempty"`

@@ -106,6 +106,9 @@ func ownGroup() (string, error) {
 	}
 	for line := range strings.Lines(string(b)) {
 		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
+			if filepath.Base(path) == ownLeaf {
+				path = filepath.Dir(path) // see giveControllers
+			}
 			return filepath.Join(mount, path), nil
 		}
 	}

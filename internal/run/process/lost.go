@@ -94,6 +94,7 @@ func EndLost(ctx context.Context, lost Lost) (Remains, error) {
 		}
 	}
 	if len(survivors) == 0 {
+		removeCaps(lost.ID)
 		if err := r.group.Remove(); err != nil {
 			return Remains{Ended: len(ended)}, fail(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/claudeops/claudeops/internal/run/process"
 )
@@ -105,16 +106,32 @@ func (p *pipes) closeOurs() {
 	}
 }
 
+// A program that is just being written can't be executed: it is tried again for a while.
+const (
+	busyWait  = 2 * time.Second
+	busyPause = 20 * time.Millisecond
+)
+
 // startChild starts the agent in a session of its own, and in group where there is one. From then
 // on it waits for every child this process gets, as the subreaper of all that descends from it: so
 // no zombie stays, and the moment when no child is left is proof that nothing lives.
-func startChild(path string, argv, env []string, workdir string, p *pipes, group *process.Group, mask int) (*child, error) {
+func startChild(path string, argv, env []string, workdir string, p *pipes, group *process.Group, mask int, caps *caps) (*child, error) {
 	c := &child{exited: make(chan syscall.WaitStatus, 1), gone: make(chan struct{})}
 	started := make(chan error, 1)
 	c.wg.Go(func() {
 		// The kernel kills the main process when the thread that started it ends; this one stays.
 		runtime.LockOSThread()
+		leave, err := caps.enter()
+		if err != nil {
+			started <- err
+			return
+		}
 		pid, err := forkAgent(path, argv, env, workdir, p, group, mask)
+		for since := time.Now(); errors.Is(err, syscall.ETXTBSY) && time.Since(since) < busyWait; {
+			time.Sleep(busyPause)
+			pid, err = forkAgent(path, argv, env, workdir, p, group, mask)
+		}
+		leave()
 		if err == nil {
 			// It has not been waited for, so it is there, if only as a zombie.
 			var info process.Info

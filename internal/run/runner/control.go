@@ -115,7 +115,7 @@ func (c *controlServer) welcome(conn net.Conn) {
 	c.wg.Go(func() {
 		defer close(gone)
 		defer close(inputs)
-		c.hear(conn, h, inputs)
+		c.hear(conn, h, inputs, answers)
 	})
 	c.wg.Go(func() {
 		for r := range inputs {
@@ -137,7 +137,7 @@ const maxUnanswered = 64
 
 // hear reads what a server asks for, until it hangs up. Input may have to wait, as for room on the
 // disk, so it goes to inputs: what comes after it, a cancel above all, does not wait for it.
-func (c *controlServer) hear(conn net.Conn, h *hearer, inputs chan<- control.Request) {
+func (c *controlServer) hear(conn net.Conn, h *hearer, inputs chan<- control.Request, answers chan<- control.Answer) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxRequest)
 	for lines.Scan() {
@@ -156,6 +156,10 @@ func (c *controlServer) hear(conn net.Conn, h *hearer, inputs chan<- control.Req
 		}
 		if r.End != nil {
 			c.end(r.End.Reason, r.End.Error)
+		}
+		if r.Ping {
+			c.answer(control.Answer{ID: r.ID}, h, answers)
+			continue
 		}
 		if r.Input == nil && r.ID == 0 {
 			continue
@@ -179,7 +183,12 @@ func (c *controlServer) pass(r control.Request, h *hearer, answers chan<- contro
 			}
 		}
 	}
-	if r.ID == 0 {
+	c.answer(a, h, answers)
+}
+
+// answer has a server told, where it asked to be.
+func (c *controlServer) answer(a control.Answer, h *hearer, answers chan<- control.Answer) {
+	if a.ID == 0 {
 		return
 	}
 	select {

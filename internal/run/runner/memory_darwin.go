@@ -11,6 +11,6 @@ const kernelCounters = ""
 // memoryWatch can't tell anything here.
 type memoryWatch struct{}
 
-func watchMemory(string, *process.Group) *memoryWatch { return &memoryWatch{} }
+func watchMemory(string, *process.Group, *process.Caps) *memoryWatch { return &memoryWatch{} }
 
 func (*memoryWatch) ended(syscall.WaitStatus) bool { return false }

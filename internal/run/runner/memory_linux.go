@@ -11,11 +11,12 @@ import (
 type memoryWatch struct {
 	counters string // the kernel's list of counters
 	group    *process.Group
+	caps     *process.Caps // where the definition limits memory
 	before   uint64
 }
 
-func watchMemory(counters string, group *process.Group) *memoryWatch {
-	w := &memoryWatch{counters: counters, group: group}
+func watchMemory(counters string, group *process.Group, caps *process.Caps) *memoryWatch {
+	w := &memoryWatch{counters: counters, group: group, caps: caps}
 	w.before = w.machine()
 	return w
 }
@@ -37,6 +38,10 @@ const kernelCounters = "/proc/vmstat"
 // (then a shell that passes on its child's death as 137 counts too), otherwise on the machine.
 func (w *memoryWatch) ended(status syscall.WaitStatus) bool {
 	killed := status.Signaled() && status.Signal() == syscall.SIGKILL
+	if kills, known := w.caps.OutOfMemory(); known {
+		// Whatever the main process made of it: it was this limit that a process of the agent met.
+		return kills > 0 && !(status.Exited() && status.ExitStatus() == 0)
+	}
 	if kills, known := w.group.OutOfMemory(); known {
 		return kills > 0 && (killed || status.Exited() && status.ExitStatus() == 128+int(syscall.SIGKILL))
 	}

@@ -21,7 +21,7 @@ func TestMemoryWatch(t *testing.T) {
 		}
 	}
 	count(4)
-	w := watchMemory(counters, nil)
+	w := watchMemory(counters, nil, nil)
 	if w.ended(killed) {
 		t.Error("a SIGKILL alone was taken for the OOM killer's")
 	}
@@ -32,7 +32,7 @@ func TestMemoryWatch(t *testing.T) {
 	if w.ended(terminated) || w.ended(exited137) || w.ended(0) {
 		t.Error("another end was taken for the OOM killer's")
 	}
-	if watchMemory(filepath.Join(t.TempDir(), "none"), nil).ended(killed) {
+	if watchMemory(filepath.Join(t.TempDir(), "none"), nil, nil).ended(killed) {
 		t.Error("without a count nothing can be said")
 	}
 }

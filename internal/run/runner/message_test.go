@@ -33,7 +33,7 @@ func FuzzControl(f *testing.F) {
 		}()
 		inputs := make(chan control.Request, 1+bytes.Count(sent, []byte("\n")))
 		h := a.enter()
-		c.hear(ours, h, inputs)
+		c.hear(ours, h, inputs, make(chan control.Answer, 1+bytes.Count(sent, []byte("\n"))))
 		close(inputs)
 		for r := range inputs {
 			answers := make(chan control.Answer, 1)

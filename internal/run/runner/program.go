@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // defaultPath is where programs are looked for when the agent's environment has no PATH.
@@ -89,12 +91,19 @@ func checkWorkdir(dir string) error {
 	case !info.IsDir():
 		return fmt.Errorf("the working directory %s is not a directory", dir)
 	}
+	if err := unix.Access(dir, unix.X_OK); err != nil {
+		return fmt.Errorf("the working directory %s may not be entered by this user: change its permissions, or workdir in the definition (%w)", dir, err)
+	}
 	return nil
 }
 
 // explainExec says more than the kernel about why a program could not be executed.
 func explainExec(path string, err error) error {
 	switch {
+	case errors.Is(err, syscall.ETXTBSY):
+		return fmt.Errorf("%s is being written by another process: start it when that is done: %w", path, err)
+	case errors.Is(err, syscall.ENOENT) && strings.HasSuffix(shebang(path), "\r"):
+		return fmt.Errorf("%s has lines that end with CR LF, as Windows writes them, so that its #! line names an interpreter that ends with a carriage return: convert it with dos2unix or sed -i 's/\\r$//' (%w)", path, err)
 	case errors.Is(err, syscall.ENOENT):
 		if interpreter := interpreterOf(path); interpreter != "" {
 			return fmt.Errorf("%s asks for the interpreter %s, which does not exist: %w", path, interpreter, err)
@@ -111,8 +120,16 @@ func explainExec(path string, err error) error {
 	}
 }
 
-// interpreterOf reads a script's #! line.
+// interpreterOf gives the program that a script's #! line names.
 func interpreterOf(path string) string {
+	if words := strings.Fields(shebang(path)); len(words) > 0 {
+		return words[0]
+	}
+	return ""
+}
+
+// shebang reads a script's #! line, without its #! and its newline; empty when there is none.
+func shebang(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
 		return ""
@@ -125,8 +142,5 @@ func interpreterOf(path string) string {
 		return ""
 	}
 	line, _, _ = bytes.Cut(line, []byte("\n"))
-	if words := strings.Fields(string(line)); len(words) > 0 {
-		return words[0]
-	}
-	return ""
+	return string(line)
 }

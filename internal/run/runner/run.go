@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -43,6 +44,7 @@ type run struct {
 	tree     *process.Tree
 	child    *child
 	memory   *memoryWatch
+	caps     *caps
 	seen     *sightings
 	drained  chan struct{} // closed when both outputs are at their end
 	confined *confined     // nil: no sandbox is asked for
@@ -127,7 +129,8 @@ func (r *run) prepare() error {
 		r.group, _ = process.NewGroup(r.spec.ExecutionID) // an advantage where there is one
 	}
 	r.tree = process.NewTree(r.spec.ExecutionID, r.group)
-	r.memory = watchMemory(kernelCounters, r.group)
+	r.caps = newCaps(r.spec, r.group)
+	r.memory = watchMemory(kernelCounters, r.group, r.caps.groups)
 	return nil
 }
 
@@ -135,6 +138,7 @@ func (r *run) prepare() error {
 func (r *run) cleanUp() {
 	for _, err := range []error{
 		r.group.Remove(),
+		r.caps.groups.Remove(),
 		removeTree(r.workspace),
 		removeTree(r.result),
 		r.confined.remove(),
@@ -340,7 +344,7 @@ func (r *run) start(drv driver.Driver, agentMask int) (*pipes, error) {
 		executed, argv, err = r.confined.command(program, argv, cmd.Env, workdir, r.workspace)
 	}
 	if err == nil {
-		r.child, err = startChild(executed, argv, cmd.Env, workdir, p, r.group, agentMask)
+		r.child, err = startChild(executed, argv, cmd.Env, workdir, p, r.group, agentMask, r.caps)
 	}
 	p.closeTheirs()
 	if err != nil {
@@ -362,7 +366,7 @@ func (r *run) started(argv []string, workdir string) {
 	r.rec.record(func() {
 		r.rec.addLocked(&execution.Event{Type: execution.TypeStarted, AgentType: r.spec.Agent, Command: command,
 			Workdir: r.masker.String(workdir), PID: r.child.id.PID, Host: host})
-		for _, warning := range append(r.spec.Warnings, r.confined.warnings()...) {
+		for _, warning := range slices.Concat(r.spec.Warnings, r.confined.warnings(), r.caps.warnings()) {
 			r.rec.logLocked(time.Now().UnixMilli(), logline.Warn, logline.Agent, []byte(r.masker.String(warning)), false, nil)
 		}
 		if r.confined != nil {

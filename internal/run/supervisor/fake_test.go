@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -507,6 +508,17 @@ func (l *fakeLink) End(reason execution.Reason, text string) error {
 	l.r.wakeLocked()
 	return nil
 }
+
+func (l *fakeLink) Ping(ctx context.Context) error {
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	if !l.r.alive {
+		return control.ErrNotRunning
+	}
+	return nil
+}
+
+func (m *machine) Signal(process.ID, syscall.Signal) error { return nil }
 
 func (l *fakeLink) Input(_ context.Context, in supervisor.Input) error {
 	l.r.mu.Lock()

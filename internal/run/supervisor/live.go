@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/claudeops/claudeops/internal/execution"
@@ -50,6 +51,9 @@ type live struct {
 	runner  process.ID                              // that an earlier server has started; zero: not known
 	verdict func(execution.Record) *execution.Event // its end, when no runner will ever tell it
 
+	pressing atomic.Bool // its runner is being asked for a sign of life
+	term     term        // only watchAnswers uses it
+
 	switching sync.Mutex // serializes turning the link's notices on and off; guards noticed
 	noticed   bool       // what the link was told last
 
@@ -62,6 +66,7 @@ type live struct {
 	final    journal.Position
 	seen     journal.Position // after the newest event that was applied, where that is known
 	stalled  bool             // its runner has no room for its journal
+	silent   string           // why its runner was killed: it did not answer; empty: it was not
 }
 
 func newLive(rec execution.Record) *live {

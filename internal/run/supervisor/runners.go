@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/rundir"
@@ -22,6 +23,8 @@ type Runners interface {
 	Spawn(id string) (process.ID, error)
 	// Alive reports whether that very process still runs.
 	Alive(runner process.ID) bool
+	// Signal sends a signal to exactly that process; process.ErrGone when it exists no more.
+	Signal(runner process.ID, sig syscall.Signal) error
 	// Begun reports whether a runner of the execution may have come so far as to start the agent.
 	Begun(id string) bool
 	// Dial connects to the runner. It fails at once when none listens.
@@ -39,6 +42,8 @@ type Link interface {
 	Run(ctx context.Context, h Handler) error
 	// Watch asks for notices of growth, the first at once, or asks for no more.
 	Watch(on bool)
+	// Ping waits for a sign of life.
+	Ping(ctx context.Context) error
 	// Input passes on what a person sends to the agent, and waits until it was taken or refused.
 	Input(ctx context.Context, in Input) error
 	// Cancel asks the runner to stop the agent. The outcome is the last event.
@@ -112,6 +117,8 @@ func (p *processes) Spawn(id string) (process.ID, error) {
 }
 
 func (p *processes) Alive(id process.ID) bool { return id.Start != 0 && id.Alive() }
+
+func (p *processes) Signal(id process.ID, sig syscall.Signal) error { return id.Signal(sig) }
 
 // Begun looks for the workspace, which a runner makes before it starts the agent.
 func (p *processes) Begun(id string) bool {

@@ -113,6 +113,9 @@ func (s *Supervisor) lostWhy(l *live, rec execution.Record, remains process.Rema
 	if request := l.cancelRequested(); request != nil {
 		return cancelledEvent(rec, request, now, killed)
 	}
+	if e := l.silentEvent(rec, killed); e != nil {
+		return e
+	}
 	if l.verdict != nil {
 		return l.verdict(rec)
 	}

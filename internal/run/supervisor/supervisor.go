@@ -198,6 +198,7 @@ func (s *Supervisor) Start(ctx context.Context) error {
 	}
 	s.state = serving
 	s.work.Go(s.indexer.run)
+	s.work.Go(s.watchAnswers)
 	s.mu.Unlock()
 	if err := s.resumeAll(ctx); err != nil {
 		return errors.Join(fmt.Errorf("start supervisor: %w", err), s.Stop(context.WithoutCancel(ctx)))
