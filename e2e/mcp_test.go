@@ -73,7 +73,7 @@ func TestMCP_operates_the_server(t *testing.T) {
 	for _, tool := range tools.Tools {
 		names[tool.Name] = true
 	}
-	for _, want := range []string{"list_agents", "start_run", "get_run", "tail_logs", "search_logs", "wait_run", "stop_run", "get_costs"} {
+	for _, want := range []string{"list_agents", "start_run", "get_run", "tail_logs", "search_logs", "wait_run", "stop_run", "get_costs", "list_pending", "answer_pending"} {
 		if !names[want] {
 			t.Errorf("the tool %s is missing", want)
 		}
@@ -133,6 +133,10 @@ func TestMCP_operates_the_server(t *testing.T) {
 	if failed := call(t, s, "wait_run", args{"executionId": run.ExecutionID}, &waited); failed != "" || waited.Run.Status != "cancelled" {
 		t.Fatalf("stopped, it is %+v, %s", waited, failed)
 	}
+	var pending struct{ Approvals []any }
+	if failed := call(t, s, "list_pending", args{}, &pending); failed != "" || pending.Approvals == nil || len(pending.Approvals) > 0 {
+		t.Fatalf("these wait: %+v, %s", pending, failed)
+	}
 	var page struct{ Executions []mcpRun }
 	if failed := call(t, s, "list_runs", args{"status": "cancelled"}, &page); failed != "" || len(page.Executions) != 1 {
 		t.Fatalf("the runs are %+v, %s", page, failed)
@@ -159,6 +163,7 @@ func TestMCP_says_what_is_wrong(t *testing.T) {
 		"bad_expression":    {"search_logs", args{"query": "(", "regex": true}, "bad_request"},
 		"limit":             {"tail_logs", args{"executionId": unknown, "limit": 5000}, "1 to 1000"},
 		"wait_too_long":     {"wait_run", args{"executionId": unknown, "timeoutMs": 9999999}, "timeoutMs"},
+		"nothing_asked":     {"answer_pending", args{"executionId": unknown, "requestId": "x", "decision": "allow"}, "not_found"},
 		"cursor_ahead":      {"tail_logs", args{"executionId": unknown, "since": 7}, "not_found"},
 	} {
 		t.Run(name, func(t *testing.T) {

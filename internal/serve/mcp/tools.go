@@ -61,6 +61,14 @@ type searchInput struct {
 	Limit       int    `json:"limit,omitempty" jsonschema:"how many lines to give at most; 50 when absent, 500 at most"`
 }
 
+type answerInput struct {
+	runInput
+	RequestID string `json:"requestId" jsonschema:"which question, from list_pending"`
+	Decision  string `json:"decision" jsonschema:"allow or deny"`
+	Scope     string `json:"scope,omitempty" jsonschema:"once, the default, or run: the same is not asked again in this run"`
+	Text      string `json:"text,omitempty" jsonschema:"the choice that answers a question, or why it is denied"`
+}
+
 type costsInput struct {
 	By       string `json:"by,omitempty" jsonschema:"day, agent, model, trigger or user"`
 	Since    string `json:"since,omitempty" jsonschema:"RFC 3339"`
@@ -82,6 +90,9 @@ func (t *tools) register(s *sdk.Server) {
 	add(s, "wait_run", "Waits until a run has ended and gives its record; when the time is over before, the record as it is (ended: false).", reads(), t.waitRun)
 	add(s, "stop_run", "Stops a run: its whole process tree is ended. One that has ended is left as it is.",
 		&sdk.ToolAnnotations{DestructiveHint: new(true), IdempotentHint: true}, t.stopRun)
+	add(s, "list_pending", "Lists what runs wait for: permissions to use a tool, and questions.", reads(), t.listPending)
+	add(s, "answer_pending", "Answers what a run waits for. It needs the permission executions:approve, which starting runs does not give.",
+		&sdk.ToolAnnotations{DestructiveHint: new(true)}, t.answerPending)
 	add(s, "get_costs", "Sums what runs have cost, in USD.", reads(), t.getCosts)
 }
 
@@ -195,6 +206,25 @@ func (t *tools) listRuns(ctx context.Context, in listInput) (any, error) {
 		query.Set("limit", strconv.Itoa(in.Limit))
 	}
 	return t.get(ctx, "/api/executions", query)
+}
+
+func (t *tools) listPending(ctx context.Context, _ none) (any, error) {
+	return t.get(ctx, "/api/approvals", nil)
+}
+
+func (t *tools) answerPending(ctx context.Context, in answerInput) (any, error) {
+	path, err := in.path("/input")
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]any{"requestId": in.RequestID, "decision": in.Decision}
+	if in.Scope != "" {
+		body["scope"] = in.Scope
+	}
+	if in.Text != "" {
+		body["text"] = in.Text
+	}
+	return t.record(ctx, http.MethodPost, path, nil, body)
 }
 
 func (t *tools) getCosts(ctx context.Context, in costsInput) (any, error) {
