@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
-import { act, cleanup, render, screen } from "@testing-library/react";
+import { cleanup, render, screen, waitFor } from "@testing-library/react";
 import { StrictMode } from "react";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { ExecutionControl } from "../src/components/execution-control.js";
 import { LogViewer } from "../src/components/log-viewer.js";
 import { ClaudeOpsProvider } from "../src/context.js";
@@ -25,9 +25,9 @@ test("any number of viewers and controls stand together", async () => {
     </StrictMode>,
   );
   // Looked for by class: 120 viewers have thousands of elements with a role.
-  await act(() =>
-    vi.waitFor(() => expect(container.querySelectorAll(".cops-control .cops-stop")).toHaveLength(120)),
-  );
+  await waitFor(() => expect(container.querySelectorAll(".cops-control .cops-stop")).toHaveLength(120), {
+    timeout: 50_000,
+  });
   expect(screen.queryByText("Loading…")).toBeNull();
   for (const id of ids) expect(world.connection.logs.get(id)).toHaveLength(1);
 });
