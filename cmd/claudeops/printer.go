@@ -10,6 +10,7 @@ import (
 
 	"github.com/claudeops/claudeops/client"
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/internal/run/transcript"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -73,7 +74,21 @@ func (p *printer) note(color, sign, text string) {
 	p.noteLocked(color, sign, text)
 }
 
+// saysNothing reports a message of an agent's protocol that holds nothing for people.
+func saysNothing(e *protocol.Event) bool {
+	if e.Stream != execution.Agent {
+		return false
+	}
+	var d struct {
+		Kind string `json:"kind"`
+	}
+	return json.Unmarshal(e.Data, &d) == nil && d.Kind == transcript.Raw
+}
+
 func (p *printer) log(e *protocol.Event) {
+	if saysNothing(e) {
+		return
+	}
 	w, tty := p.c.stdout, p.outTTY
 	if e.Stream == execution.Stderr {
 		w, tty = p.c.stderr, p.errTTY

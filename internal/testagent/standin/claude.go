@@ -243,8 +243,9 @@ func (s *claudeSession) modelUsage() object {
 	return object{model: object{"inputTokens": u.in, "outputTokens": u.out, "cacheReadInputTokens": u.read, "cacheCreationInputTokens": u.write, "costUSD": cost, "contextWindow": 200000}}
 }
 
-// carries reports whether this process's totals begin with the session's, as since 2.1.277.
-func (s *claudeSession) carries() bool { return s.resumed != "" && os.Getenv("STANDIN_CARRIES") != "0" }
+// carries reports whether this process's totals begin with those of a session that has cost much, as
+// since 2.1.277.
+func (s *claudeSession) carries() bool { return s.resumed != "" && os.Getenv("STANDIN_CARRIES") == "1" }
 
 func (s *claudeSession) total() float64 {
 	if s.carries() {

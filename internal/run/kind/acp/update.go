@@ -240,7 +240,7 @@ func (a *agent) readPlan(u *update) {
 }
 
 func (a *agent) readUsage(u *update) {
-	if u.Cost == nil || u.Cost.Currency != "" && u.Cost.Currency != "USD" {
+	if u.Cost == nil || u.Cost.Amount < 0 || u.Cost.Currency != "" && u.Cost.Currency != "USD" {
 		return
 	}
 	a.spent = &u.Cost.Amount

@@ -89,14 +89,14 @@ func (l *ledger) settle(r *result) {
 	t := &totals{Models: map[string]modelCost{}}
 	for name, u := range r.ModelUsage {
 		model := pricing.Normalize(name)
-		c, usd := t.Models[model], protocol.FromUSD(u.CostUSD)
+		c, usd := t.Models[model], protocol.FromUSD(max(0, u.CostUSD))
 		c.USD += usd
 		c.Tokens = c.Tokens.Plus(protocol.Tokens{Input: u.Input, Output: u.Output, CacheRead: u.CacheRead, CacheWrite: u.CacheWrite})
 		t.Models[model] = c
 		t.USD += usd
 	}
 	if r.TotalCostUSD != nil {
-		t.USD = protocol.FromUSD(*r.TotalCostUSD)
+		t.USD = protocol.FromUSD(max(0, *r.TotalCostUSD))
 	}
 	if l.last == nil && l.resumed {
 		switch {
