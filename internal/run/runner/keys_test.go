@@ -118,3 +118,13 @@ func TestRun_StdinClosed(t *testing.T) {
 	must(t, s.link.Cancel("ann", ""))
 	s.wait()
 }
+
+// TestRun_FastProgress: a line that is redrawn without a pause is shown while it grows, not at its end.
+func TestRun_FastProgress(t *testing.T) {
+	t.Parallel()
+	s := script(t, "perl", "-e", `$| = 1; for (my $i = 0; ; $i++) { print "\rstep $i"; select undef, undef, undef, 0.02 }`)
+	s.spawn().dial()
+	s.until("step 5")
+	must(t, s.link.Cancel("ann", ""))
+	s.wait()
+}

@@ -18,6 +18,9 @@ const (
 	readBytes = 256 << 10 // most that one read takes
 	// idlePartial is how long an unfinished line waits for its rest before what is there is recorded.
 	idlePartial = 150 * time.Millisecond
+	// longestPartial is how long an unfinished line that goes on growing is kept back: progress that is
+	// redrawn with \r comes without a pause.
+	longestPartial = 500 * time.Millisecond
 	// idleRelease is how long after a burst its memory is given back.
 	idleRelease = time.Second
 	// restBytes is what may stay in memory between bursts.
@@ -41,8 +44,9 @@ type stream struct {
 	sightings *sightings
 	sighted   time.Duration // when it was last told that something came, after began
 
-	window  []byte // read and not recorded: the start of a line
-	scanned int    // bytes of window known to hold no newline
+	window  []byte        // read and not recorded: the start of a line
+	scanned int           // bytes of window known to hold no newline
+	waiting time.Duration // since when window holds the start of a line, after began; 0: it does not
 	region  region
 	started bool          // window goes on with a line whose start is recorded
 	level   logline.Level // of the line whose start is recorded
@@ -87,6 +91,7 @@ func (s *stream) run() {
 				s.sighted = now
 				s.sightings.written()
 			}
+			s.flushLate(now)
 		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -100,6 +105,19 @@ func (s *stream) run() {
 			s.end()
 			return
 		}
+	}
+}
+
+// flushLate records the start of a line that has grown for long.
+func (s *stream) flushLate(now time.Duration) {
+	switch {
+	case len(s.window) == 0 || s.waitsForRest():
+		s.waiting = 0
+	case s.waiting == 0:
+		s.waiting = now
+	case now-s.waiting > longestPartial:
+		s.waiting = 0
+		s.idle()
 	}
 }
 
@@ -169,6 +187,9 @@ func (s *stream) take(p []byte) {
 	used := s.linesLocked()
 	s.rec.flushLocked()
 	s.rec.mu.Unlock()
+	if used > 0 {
+		s.waiting = 0
+	}
 	s.keep(used)
 }
 
