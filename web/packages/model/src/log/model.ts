@@ -368,7 +368,8 @@ export class LogModel {
   measured(heights: ReadonlyMap<number, number>): void {
     const pages = new Set<number>();
     for (const [seq, height] of heights) {
-      if (height === this.#heights.heightOf(seq - 1)) continue;
+      // A row that is not here yet counts as one of the usual height, however its place is drawn.
+      if (height === this.#heights.heightOf(seq - 1) || this.row(seq) === null) continue;
       this.#measured.set(seq, height);
       pages.add(Math.floor((seq - 1) / PAGE_SIZE));
     }
