@@ -143,7 +143,7 @@ describe("AgentForm", () => {
     fireEvent.click(screen.getByLabelText("Deep"));
     fireEvent.click(screen.getByRole("button", { name: "Run" }));
     await waitFor(() => expect(onSubmit).toHaveBeenLastCalledWith({ path: "", deep: false }));
-    fireEvent.click(screen.getByRole("button", { name: "Deep: not set" }));
+    fireEvent.click(screen.getAllByRole("button", { name: "Not set" })[0] as HTMLElement);
     expect(screen.getByLabelText<HTMLInputElement>("Deep").checked).toBe(true);
     fireEvent.click(screen.getByRole("button", { name: "Run" }));
     await waitFor(() => expect(onSubmit).toHaveBeenLastCalledWith({ path: "" }));

@@ -142,7 +142,7 @@ function FormField({ field, value, set, hidden, error, onChange }: FormFieldProp
     <button
       type="button"
       className="cops-unset"
-      aria-label={`${field.title}: not set`}
+      aria-describedby={`${id}-label`}
       title={field.fallback === undefined ? "Leave this out" : "Use the default"}
       onClick={() => onChange(undefined)}
     >
@@ -162,7 +162,7 @@ function FormField({ field, value, set, hidden, error, onChange }: FormFieldProp
   if (field.kind === "flag") {
     return (
       <div className="cops-field" data-kind="flag">
-        <label className="cops-flag" htmlFor={id}>
+        <label className="cops-flag" id={`${id}-label`} htmlFor={id}>
           <input
             {...common}
             type="checkbox"
@@ -182,7 +182,7 @@ function FormField({ field, value, set, hidden, error, onChange }: FormFieldProp
   }
   return (
     <div className="cops-field">
-      <label htmlFor={id}>
+      <label id={`${id}-label`} htmlFor={id}>
         {field.title}
         {!field.required && <span className="cops-optional"> optional</span>}
       </label>
