@@ -81,6 +81,7 @@ export function AgentDashboard({
   const problem = error ?? (asked ? null : runner.error);
   return (
     <section
+      translate="no"
       className={`cops-dashboard${className ? ` ${className}` : ""}`}
       style={height === undefined ? style : { height, ...style }}
       aria-label="Agents"

@@ -278,6 +278,8 @@ function Viewer({
     <LogTextsProvider value={texts}>
       <section
         ref={root}
+        // Translators replace text nodes that React goes on changing.
+        translate="no"
         className={`cops-log${className ? ` ${className}` : ""}`}
         style={height === undefined ? style : { height, ...style }}
         data-full={full || undefined}
