@@ -71,6 +71,9 @@ func examples(id string) map[string][3]string {
 		"POST /api/schedules/{agent}/{n}/run":    {"POST", "/api/schedules/echo/0/run", ""},
 		"POST /api/executions/{id}/continue":     {"POST", "/api/executions/" + id + "/continue", `{"prompt":"p"}`},
 		"GET /api/approvals":                     {"GET", "/api/approvals", ""},
+		"GET /api/secrets":                       {"GET", "/api/secrets", ""},
+		"POST /api/secrets":                      {"POST", "/api/secrets", `{"name":"a","value":"x"}`},
+		"DELETE /api/secrets/{name}":             {"DELETE", "/api/secrets/a", ""},
 	}
 }
 
