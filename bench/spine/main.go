@@ -2,7 +2,7 @@
 // through the runner and the journal to a client that reads it. It builds the program, starts it on a
 // data directory of its own, and prints a line for each figure.
 //
-//	go run ./bench/spine [throughput] [latency] [rest] [replay]
+//	go run ./bench/spine [throughput] [latency] [rest] [replay] [runs]
 package main
 
 import (
@@ -34,6 +34,7 @@ var measurements = []struct {
 	{"latency", "from write(2) in the agent to the client's read", latency},
 	{"rest", "start, and what is held at rest", rest},
 	{"replay", "a long journal to a new reader", replay},
+	{"runs", "short runs, and what else the machine does", runs},
 }
 
 func main() {
