@@ -106,6 +106,10 @@ func TestMatrix_routes(t *testing.T) {
 						if a.status != http.StatusUnauthorized && a.status != http.StatusTooManyRequests {
 							t.Error(about, "want 401")
 						}
+					case pattern == "POST /api/executions/{id}/input" && perm == protocol.PermApprove: // the example sends text
+						if a.status != http.StatusNotFound {
+							t.Error(about, "want 404")
+						}
 					case pattern == "GET /api/budgets" && scope != "": // budgets are those of all agents
 						if a.status != http.StatusForbidden {
 							t.Error(about, "want 403")
