@@ -32,6 +32,7 @@ import (
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 	"github.com/claudeops/claudeops/internal/trust/audit"
 	"github.com/claudeops/claudeops/internal/trust/auth"
+	"github.com/claudeops/claudeops/internal/trust/secrets"
 	"github.com/claudeops/claudeops/protocol"
 )
 
@@ -83,7 +84,7 @@ func newDoor(t testing.TB, change func(*Options)) *door {
 		t.Fatal(err)
 	}
 	d.supervisor, d.keeper = newBookkeeper(store), &constantKeeper{}
-	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Retention: d.keeper, Schedules: d.schedules(t), Space: d.keeper, Notifier: &noNotifier{}, Assets: doorAssets, Version: "1.2.3", MCP: sessionOverMCP, Manual: pathAsPage}
+	opts := Options{Supervisor: d.supervisor, Store: store, System: constantHost{}, Search: search.New(store), Retention: d.keeper, Schedules: d.schedules(t), Space: d.keeper, Notifier: &noNotifier{}, Secrets: secrets.New(t.TempDir()), Assets: doorAssets, Version: "1.2.3", MCP: sessionOverMCP, Manual: pathAsPage}
 	if change != nil {
 		change(&opts)
 	}
