@@ -114,7 +114,7 @@ func tellsMore(pattern string, permissions []string, status int) bool {
 	switch pattern { // the role before had its way already
 	case "POST /api/keys":
 		return status == http.StatusConflict
-	case "DELETE /api/keys/{id}":
+	case "DELETE /api/keys/{id}", "DELETE /api/secrets/{name}":
 		return status == http.StatusNotFound
 	case "POST /api/executions/{id}/input": // the example is text; a decision needs executions:approve
 		return status == http.StatusNotFound && !slices.Contains(permissions, protocol.PermInput)
