@@ -7,6 +7,8 @@ import (
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // lines prints messages as they are, one a line.
@@ -25,7 +27,7 @@ func newLines(w io.Writer) *lines {
 
 func (l *lines) message(raw []byte) {
 	b := make([]byte, 0, len(raw)+1)
-	b = append(append(b, raw...), '\n')
+	b = append(append(b, protocol.EscapeSeparators(raw)...), '\n')
 	if _, err := l.w.Write(b); err != nil && l.failed == nil {
 		l.failed = fmt.Errorf("write the output: %w", err)
 	}
@@ -45,7 +47,7 @@ func encodeLine(v any) ([]byte, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
-	return b.Bytes(), err
+	return protocol.EscapeSeparators(b.Bytes()), err
 }
 
 // escapingWriter writes JSON lines to a terminal: control characters, C1 and those that turn the

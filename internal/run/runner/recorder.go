@@ -12,6 +12,7 @@ import (
 	"github.com/claudeops/claudeops/internal/execution"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/runner/logline"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 const (
@@ -147,7 +148,7 @@ func encode(e *execution.Event) ([]byte, error) {
 	if err := enc.Encode(e); err != nil {
 		return nil, err
 	}
-	return b, nil
+	return protocol.EscapeSeparators(b), nil
 }
 
 type lineBuffer []byte

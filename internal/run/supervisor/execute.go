@@ -261,7 +261,7 @@ func appendEvent(w journal.Writer, e *execution.Event) (line []byte, at journal.
 	if err != nil {
 		return nil, at, fmt.Errorf("encode %s of %s: %w", e.Type, e.ExecutionID, err)
 	}
-	line = append(line, '\n')
+	line = append(protocol.EscapeSeparators(line), '\n')
 	at, err = w.Append(line, 1)
 	if err == nil {
 		err = w.Sync()

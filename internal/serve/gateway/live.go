@@ -223,7 +223,7 @@ func encode(message any) []byte {
 		// Every message type marshals; what can fail are raw fields, which were valid when they came.
 		line, _ = json.Marshal(protocol.Error{Type: protocol.TypeError, Code: protocol.Internal, Message: "a message could not be encoded"})
 	}
-	return append(line, '\n')
+	return append(protocol.EscapeSeparators(line), '\n')
 }
 
 func (l *live) greeting(id string, p auth.Principal) protocol.Connection {

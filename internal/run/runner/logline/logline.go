@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/claudeops/claudeops/internal/execution"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // MaxBytes is how long a message may be; longer lines become several events, all but the last partial.
@@ -87,9 +88,9 @@ func NewEncoder(id string) *Encoder {
 const Overhead = 384
 
 // Bound is more than the event of a message and data of those lengths can need: each byte may
-// become \u00XX, and the base64 of all comes on top.
+// become \u00XX, and the base64 of all comes on top; separators in the data become escapes.
 func Bound(message, data int) int {
-	return Overhead + 6*message + (message+2)/3*4 + data
+	return Overhead + 6*message + (message+2)/3*4 + 3*data
 }
 
 // Append adds one event, '\n' included, to dst. message is what the agent wrote, whatever bytes
@@ -123,7 +124,11 @@ func (e *Encoder) Append(dst []byte, seq uint64, nowMs int64, level Level, strea
 	}
 	if len(data) > 0 {
 		dst = append(dst, `,"data":`...)
-		dst = append(dst, data...)
+		if protocol.HasSeparator(data) {
+			dst = protocol.AppendEscapingSeparators(dst, data)
+		} else {
+			dst = append(dst, data...)
+		}
 	}
 	return append(dst, '}', '\n')
 }
@@ -190,11 +195,14 @@ func appendEscaped(dst, message []byte) (_ []byte, ok bool) {
 		}
 		c := rest[n]
 		if c >= utf8.RuneSelf {
-			if !utf8.Valid(rest[n:]) {
+			rest = rest[n:]
+			if !utf8.Valid(rest) {
 				return dst, false
 			}
+			if protocol.HasSeparator(rest) {
+				return appendReplaced(dst, rest), true
+			}
 			high = 0
-			rest = rest[n:]
 			continue
 		}
 		dst = appendControl(dst, c)
@@ -246,7 +254,8 @@ func appendControl(dst []byte, c byte) []byte {
 	}
 }
 
-// appendReplaced is appendEscaped for what is not UTF-8: each byte that is not becomes U+FFFD.
+// appendReplaced is appendEscaped for what is not UTF-8, where each byte that is not becomes U+FFFD,
+// and for what has line separators of Unicode, which become escapes.
 func appendReplaced(dst, message []byte) []byte {
 	for i := 0; i < len(message); {
 		c := message[i]
@@ -256,7 +265,7 @@ func appendReplaced(dst, message []byte) []byte {
 			if r == utf8.RuneError && size == 1 {
 				dst = append(dst, "\uFFFD"...)
 			} else {
-				dst = append(dst, message[i:i+size]...)
+				dst = protocol.AppendEscapingSeparators(dst, message[i:i+size])
 			}
 			i += size
 			continue
