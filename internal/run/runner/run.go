@@ -403,6 +403,11 @@ func (r *run) verdict(why *stop, status *syscall.WaitStatus) *execution.Event {
 	result := r.takeResult()
 	var e *execution.Event
 	outcome := driver.Outcome{}
+	if why == nil && status != nil && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		if by, words, ok := control.NotedCancel(r.dir); ok {
+			why = &stop{cancelled: true, by: by, words: words}
+		}
+	}
 	switch {
 	case why != nil && why.cancelled:
 		e = r.last(execution.TypeCancelled)
