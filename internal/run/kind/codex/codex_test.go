@@ -34,8 +34,12 @@ func play(t *testing.T, session, state string, fields map[string]any) *drivertes
 	if err != nil {
 		t.Fatal(err)
 	}
+	settings := driver.Settings{}
+	if session == "hang-after" { // others end by themselves, however slow the machine
+		settings.ExitGrace = 200 * time.Millisecond
+	}
 	return drivertest.Play(t, Driver{}, driver.Invocation{ExecutionID: "01hzy3v8k9q2w4e6r8t0y2u4i6", Argv: start.Argv, Options: start.Options, StateDir: state,
-		Env: []string{"STANDIN_SESSION=" + session, "STANDIN_SPEED=50"}, Workdir: t.TempDir(), Settings: driver.Settings{ExitGrace: 200 * time.Millisecond}})
+		Env: []string{"STANDIN_SESSION=" + session, "STANDIN_SPEED=50"}, Workdir: t.TempDir(), Settings: settings})
 }
 
 func TestPlay(t *testing.T) {
