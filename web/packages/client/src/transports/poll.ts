@@ -3,6 +3,7 @@ import type { TransportName } from "../options.js";
 import { closeFailure, failure, problem } from "../problems.js";
 import { closeCodes } from "../protocol.gen.js";
 import { HttpTransport, readText } from "./http.js";
+import { takeSeat } from "./seats.js";
 import { messageOf, type OpenTransport } from "./transport.js";
 
 /** How long the server may wait with an empty answer, and how much longer that may take on its way. */
@@ -13,6 +14,9 @@ const lateMs = 10_000;
 const hastyMs = 200;
 const maxPauseMs = 10_000;
 
+/** How long a poll without a seat lets the connections be between two questions. */
+const unseatedPauseMs = 1000;
+
 /** The way that goes through anything: asking again and again, each time from the cursors. */
 class LongPoll extends HttpTransport {
   readonly name: TransportName = "poll";
@@ -22,6 +26,9 @@ class LongPoll extends HttpTransport {
   #sampling: ReturnType<typeof setTimeout> | undefined;
   #sampledMs: number | undefined;
   #hasty = 0;
+  /** Whether it may hold a connection while it waits. */
+  #seated = false;
+  readonly #life = new AbortController();
 
   override reread(): void {
     if (this.done) return;
@@ -37,7 +44,9 @@ class LongPoll extends HttpTransport {
 
   override stopReading(): void {
     this.#asking?.abort();
-    if (this.stopped) clearTimeout(this.#sampling);
+    if (!this.stopped) return;
+    clearTimeout(this.#sampling);
+    this.#life.abort();
   }
 
   /** Gets the host's figures. They are asked for by themselves, for a poll that is answered often would never wait for them. */
@@ -54,10 +63,14 @@ class LongPoll extends HttpTransport {
   /** Asks until it is aborted. */
   async #ask(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      if (!this.#seated) this.#seated = await takeSeat(this.context.base, this.#life.signal);
+      if (signal.aborted) return;
       const began = performance.now();
       const told = await this.#askOnce(signal);
       if (signal.aborted || told === undefined) return;
-      if (told || performance.now() - began >= hastyMs) {
+      if (!told && !this.#seated) {
+        await pause(unseatedPauseMs, signal);
+      } else if (told || performance.now() - began >= hastyMs) {
         this.#hasty = 0;
       } else {
         await pause(Math.min(maxPauseMs, 100 * 2 ** this.#hasty++), signal);
@@ -71,7 +84,7 @@ class LongPoll extends HttpTransport {
     if (this.following.executions === undefined) this.#executions = undefined;
     else if (this.#executions !== undefined) query.set("executions", this.#executions);
     if (this.#connectionId !== undefined) query.set("connection", this.#connectionId);
-    query.set("wait", `${waitMs}ms`);
+    query.set("wait", this.#seated ? `${waitMs}ms` : "0ms");
 
     const late = setTimeout(
       () => this.fail(closeFailure(closeCodes.heartbeat, "a poll was not answered")),

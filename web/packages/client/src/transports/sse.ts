@@ -3,6 +3,7 @@ import { closeFailure, failure, problem } from "../problems.js";
 import { type ConnectionMessage, closeCodes } from "../protocol.gen.js";
 import { EventStream } from "./event-stream.js";
 import { HttpTransport, readText } from "./http.js";
+import { takeSeat } from "./seats.js";
 import { messageOf, type OpenTransport } from "./transport.js";
 
 /** A stream that lasted so long and ends in good order was only cut by something on its way. */
@@ -37,6 +38,11 @@ class ServerSentEvents extends HttpTransport {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
+    if (!(await takeSeat(this.context.base, signal))) {
+      if (!signal.aborted) this.fail(failure(problem("network", "other tabs hold the event streams")));
+      return;
+    }
+    if (signal.aborted) return;
     const query = this.following.query((id) => this.context.cursor(id));
     if (this.following.systemMs !== undefined) query.set("system", String(this.following.systemMs));
     const answer = await this.get("api/events", query, "text/event-stream", signal);
