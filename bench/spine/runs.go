@@ -56,6 +56,7 @@ func runs(ctx context.Context, w *world, s settings) error {
 			return err
 		}
 		resting = append(resting, ack.ExecutionID)
+		time.Sleep(25 * time.Millisecond) // the limit on messages
 	}
 	time.Sleep(3 * time.Second) // to rest
 	if err := batch(ctx, w, c, "and beside 200 runs at rest"); err != nil {
@@ -65,6 +66,7 @@ func runs(ctx context.Context, w *world, s settings) error {
 		if _, err := c.Cancel(ctx, id, ""); err != nil {
 			return err
 		}
+		time.Sleep(25 * time.Millisecond) // the limit on messages
 	}
 	for _, id := range resting {
 		if _, err := c.Wait(ctx, id); err != nil {
