@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/claudeops/claudeops/internal/run/control/controltest"
 	"github.com/claudeops/claudeops/internal/run/runner"
 )
 
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 		agent(os.Args[3:])
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(controltest.AfterRunners{M: m})
 }
 
 // profiled writes a CPU profile where the data directory asks for one.

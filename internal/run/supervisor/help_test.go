@@ -19,6 +19,7 @@ import (
 	"github.com/claudeops/claudeops/internal/record/index"
 	"github.com/claudeops/claudeops/internal/record/journal"
 	"github.com/claudeops/claudeops/internal/run/agent"
+	"github.com/claudeops/claudeops/internal/run/control/controltest"
 	"github.com/claudeops/claudeops/internal/run/runner"
 	"github.com/claudeops/claudeops/internal/run/supervisor"
 )
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 			os.Exit(actServer(os.Args[2], os.Args[3]))
 		}
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(controltest.AfterRunners{M: m})
 }
 
 // catalogue is a set of agents that a test may change.
