@@ -227,7 +227,8 @@ test("a search of every log is ended when one says so, or looks for something el
   await expect(page.getByText("Looking…")).toBeVisible();
   await box.fill("plain text");
   await expect(page.getByText("1 line in 1 run")).toBeVisible();
-  await expect.poll(() => [...ended]).toEqual(["needle", "needles"]);
+  // The last one may be let go of, too, once it has said all.
+  await expect.poll(() => [...ended].slice(0, 2)).toEqual(["needle", "needles"]);
 });
 
 test.describe("under a base path", () => {
