@@ -47,6 +47,7 @@ type outbox struct {
 	all    map[string]*Delivery
 	wake   chan struct{} // has room for one: something is new
 	marker marker
+	moved  bool // whether the marker has moved since it was written
 }
 
 // marker says up to when executions that ended have been looked at.
@@ -117,15 +118,28 @@ func (b *outbox) saveMarker() error {
 	return datadir.WriteFile(filepath.Join(b.dir, markerFile), text)
 }
 
-// handled notes that everything that ended before t has become its messages.
-func (b *outbox) handled(t time.Time) error {
+// handled notes that everything that ended before t has become its messages. flush makes it durable:
+// what a crash loses of it is looked at again, and its messages are there already.
+func (b *outbox) handled(t time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !t.After(b.marker.Handled) {
+	if t.After(b.marker.Handled) {
+		b.marker.Handled, b.moved = t, true
+	}
+}
+
+// flush writes the marker when it has moved.
+func (b *outbox) flush() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.moved {
 		return nil
 	}
-	b.marker.Handled = t
-	return b.saveMarker()
+	if err := b.saveMarker(); err != nil {
+		return err
+	}
+	b.moved = false
+	return nil
 }
 
 func (b *outbox) watched() marker {

@@ -27,13 +27,21 @@ func (n *Notifier) watch() {
 	for {
 		select {
 		case <-n.ctx.Done():
+			n.flush()
 			return
 		case <-n.signal:
 			n.handleArrived()
 		case now := <-tick.C:
 			n.config.reload()
+			n.flush()
 			n.look(now)
 		}
+	}
+}
+
+func (n *Notifier) flush() {
+	if err := n.box.flush(); err != nil {
+		n.log.Error("how far executions were looked at for notifications can't be saved; the next start looks again", "error", err)
 	}
 }
 
@@ -44,7 +52,7 @@ func (n *Notifier) handleArrived() {
 		case a.event.Terminal():
 			err = n.ended(a.rec)
 			if err == nil && a.rec.EndedAt != nil {
-				err = n.box.handled(*a.rec.EndedAt)
+				n.box.handled(*a.rec.EndedAt)
 			}
 		case a.event.Type == execution.TypeApproval:
 			err = n.approvals(a.rec)
@@ -141,6 +149,9 @@ func (n *Notifier) approvals(rec execution.Record) error {
 
 // look makes the messages of what time alone tells.
 func (n *Notifier) look(now time.Time) {
+	if config, _ := n.config.state(); len(config.Rules) == 0 {
+		return // most servers have none, and should not pay for them
+	}
 	active, err := n.opts.Runs.Active(n.ctx)
 	if err == nil {
 		err = n.ofActive(active, now)
