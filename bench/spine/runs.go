@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/claudeops/claudeops/client"
+	"github.com/claudeops/claudeops/protocol"
 )
 
 // runs measures what a run of true costs in processor time, server, runner and agent together, beside
@@ -51,25 +53,23 @@ func runs(ctx context.Context, w *world, s settings) error {
 	}
 	var resting []string
 	for range 200 { // as many as run at a time, beside those that are measured
-		ack, err := c.Execute(ctx, "sleeper", nil)
+		ack, err := patient(ctx, func() (protocol.Ack, error) { return c.Execute(ctx, "sleeper", nil) })
 		if err != nil {
 			return err
 		}
 		resting = append(resting, ack.ExecutionID)
-		time.Sleep(25 * time.Millisecond) // the limit on messages
 	}
 	time.Sleep(3 * time.Second) // to rest
 	if err := batch(ctx, w, c, "and beside 200 runs at rest"); err != nil {
 		return err
 	}
 	for _, id := range resting {
-		if _, err := c.Cancel(ctx, id, ""); err != nil {
+		if _, err := patient(ctx, func() (protocol.Ack, error) { return c.Cancel(ctx, id, "") }); err != nil {
 			return err
 		}
-		time.Sleep(25 * time.Millisecond) // the limit on messages
 	}
 	for _, id := range resting {
-		if _, err := c.Wait(ctx, id); err != nil {
+		if _, err := patient(ctx, func() (protocol.Record, error) { return c.Wait(ctx, id) }); err != nil {
 			return err
 		}
 	}
@@ -83,14 +83,14 @@ func batch(ctx context.Context, w *world, c *client.Client, where string) error 
 	for range rounds {
 		var ids []string
 		for range width {
-			ack, err := c.Execute(ctx, "quick", nil)
+			ack, err := patient(ctx, func() (protocol.Ack, error) { return c.Execute(ctx, "quick", nil) })
 			if err != nil {
 				return err
 			}
 			ids = append(ids, ack.ExecutionID)
 		}
 		for _, id := range ids {
-			if _, err := c.Wait(ctx, id); err != nil {
+			if _, err := patient(ctx, func() (protocol.Record, error) { return c.Wait(ctx, id) }); err != nil {
 				return err
 			}
 		}
@@ -116,4 +116,16 @@ func familyCPU(pid int) time.Duration {
 		sum += n
 	}
 	return time.Duration(sum) * time.Second / 100 // Linux counts in hundredths
+}
+
+// patient asks again what the server refused because so much was asked of it.
+func patient[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	for {
+		answer, err := ask()
+		var refused *client.Error
+		if !errors.As(err, &refused) || refused.Code != protocol.RateLimited || ctx.Err() != nil {
+			return answer, err
+		}
+		time.Sleep(max(refused.RetryAfter, 10*time.Millisecond))
+	}
 }
